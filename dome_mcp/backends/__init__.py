@@ -1,0 +1,1 @@
+"""Drivers: the ports, implemented for one vendor or machine each."""

@@ -1,0 +1,1 @@
+"""Drivers for one machine: SQLite, vectors in process, files, local models."""

@@ -1,0 +1,235 @@
+"""The `dome-mcp` command: what it understands, and which module does the work.
+
+Only the standard library is imported here, so that `--help`, `--version` and a mistyped command
+answer at once; a command's module comes when it runs. Exit codes: 0 done, 1 failed, 2 the input
+cannot work, 130 interrupted, 141 the reader of a pipe has gone.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from dome_mcp import __version__
+
+BAD_INPUT = 2
+
+_DESCRIPTION = """\
+A personal knowledge base for AI assistants, over the Model Context Protocol.
+Without a command it is the MCP server on standard input and output."""
+
+_EPILOG = """\
+examples:
+  dome-mcp ingest ~/Documents --tag papers
+  dome-mcp ask "When does the boiler's warranty end?"
+  dome-mcp config claude-desktop --write"""
+
+_CLIENTS = ("claude-desktop", "claude-code", "vscode", "cursor")
+
+
+def main(argv: Sequence[str] | None = None, *, environ: Mapping[str, str] | None = None) -> int:
+    """Runs one command and returns its exit code.
+
+    Raises:
+        SystemExit: after `--help` and `--version`.
+    """
+    words = sys.argv[1:] if argv is None else list(argv)
+    try:
+        arguments = build_parser().parse_args(words)
+    except _UsageError as error:
+        return _report_usage(error, is_json="--json" in words)
+    # The first import that costs anything.
+    shell = importlib.import_module("dome_mcp.commands.shell")
+    return shell.run(arguments, environ)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line; `run` of a parsed one names the command as `module:function`."""
+    shared = _shared_options()
+    parser = _Parser(
+        prog="dome-mcp",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[shared],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"dome-mcp {__version__}")
+    parser.set_defaults(run="serve:serve")
+    commands = _Commands(parser.add_subparsers(title="commands", metavar="COMMAND"), shared)
+    commands.add("serve", "serve:serve", "run the MCP server on standard input and output")
+    _add_ingest(commands)
+    _add_search(commands)
+    _add_notes(commands)
+    _add_archive(commands)
+    _add_upkeep(commands)
+    _add_config(commands)
+    return parser
+
+
+def _add_ingest(commands: "_Commands") -> None:
+    ingest = commands.add("ingest", "ingest:ingest", "store files, folders, web pages or text")
+    ingest.add_argument(
+        "sources",
+        nargs="*",
+        metavar="SOURCE",
+        help="a file, a folder, an http(s) URL, or - for text on standard input",
+    )
+    ingest.add_argument(
+        "--jsonl",
+        metavar="FILE",
+        help="store one note for each line of JSON (text, title, tags, context, source, "
+        "created_at); - reads standard input",
+    )
+    ingest.add_argument("--title", help="the title, where there is one file, page or text")
+    _add_labels(ingest)
+    ingest.add_argument(
+        "--no-wait",
+        action="store_true",
+        help="return when all is found by keyword; a running server makes the vectors",
+    )
+
+
+def _add_search(commands: "_Commands") -> None:
+    search = commands.add("search", "search:search", "find passages")
+    search.add_argument("query", nargs="+", metavar="QUERY")
+    search.add_argument("--mode", choices=("hybrid", "semantic", "keyword"), default="hybrid")
+    search.add_argument("--limit", type=int, default=10, metavar="N")
+    search.add_argument("--offset", type=int, default=0, metavar="N", help="skip the first N")
+    _add_filter(search)
+    ask = commands.add("ask", "search:ask", "answer a question with citations")
+    ask.add_argument("question", nargs="+", metavar="QUESTION")
+    ask.add_argument("--limit", type=int, default=8, metavar="N", help="passages to read")
+    _add_filter(ask)
+
+
+def _add_notes(commands: "_Commands") -> None:
+    notes = commands.group("notes", "list, show, change and delete notes")
+    listing = notes.add("list", "notes:list_notes", "list notes, newest first")
+    listing.add_argument("--limit", type=int, default=20, metavar="N")
+    listing.add_argument("--cursor", help="next_cursor of the page before")
+    _add_filter(listing)
+    show = notes.add("show", "notes:show", "print a note")
+    show.add_argument("note_id", metavar="ID")
+    edit = notes.add("edit", "notes:edit", "change a note; in $EDITOR where nothing is given")
+    edit.add_argument("note_id", metavar="ID")
+    edit.add_argument("--title")
+    edit.add_argument("--file", metavar="FILE", help="the new text; - reads standard input")
+    _add_labels(edit)
+    delete = notes.add("delete", "notes:delete", "delete notes for good")
+    delete.add_argument("note_ids", nargs="+", metavar="ID")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _add_archive(commands: "_Commands") -> None:
+    export = commands.add("export", "exporting:export", "write all notes to a folder")
+    export.add_argument("folder", metavar="DIR")
+    export.add_argument("--force", action="store_true", help="replace an older export in DIR")
+    restore = commands.add(
+        "import", "importing:restore_folder", "read an export or a Markdown folder"
+    )
+    restore.add_argument("folder", metavar="DIR")
+    _add_labels(restore)
+    restore.add_argument("--no-wait", action="store_true", help="do not wait for the vectors")
+
+
+def _add_upkeep(commands: "_Commands") -> None:
+    doctor = commands.add("doctor", "doctor:doctor", "check the installation and the data")
+    doctor.add_argument("--repair", action="store_true", help="mend what can be rebuilt")
+    reindex = commands.add("reindex", "reindex:reindex", "make the vectors with the present model")
+    reindex.add_argument("--all", action="store_true", help="also those of the same model")
+    model = commands.group("model", "fetch embedding models")
+    pull = model.add("pull", "model:pull", "download a model for DOME_EMBEDDING_MODEL")
+    pull.add_argument("name", metavar="NAME", help="for example BAAI/bge-small-en-v1.5")
+    pull.add_argument("--revision", default="main", help="a branch, tag or commit")
+    pull.add_argument("--hub", metavar="URL", help="a mirror of the hub")
+
+
+def _add_config(commands: "_Commands") -> None:
+    config = commands.group("config", "show the settings, or add DOME to an assistant")
+    config.add("show", "config:show", "print every setting and where it came from")
+    for client in _CLIENTS:
+        added = config.add(client, "config:connect", f"print, or write, {client}'s configuration")
+        added.set_defaults(client=client)
+        added.add_argument("--write", action="store_true", help="change the client's own file")
+        added.add_argument("--project", metavar="DIR", help="the file of a project, not the user's")
+
+
+def _add_labels(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tag", dest="tags", action="append", metavar="TAG", help="repeatable")
+    parser.add_argument("--context", help="a label that groups notes: a project, a conversation")
+
+
+def _add_filter(parser: argparse.ArgumentParser) -> None:
+    _add_labels(parser)
+    parser.add_argument("--note", dest="note_ids", action="append", metavar="ID", help="repeatable")
+    parser.add_argument("--since", metavar="DATE", help="created on or after, ISO 8601")
+    parser.add_argument("--until", metavar="DATE", help="created on or before, ISO 8601")
+
+
+def _shared_options() -> "_Parser":
+    # Without a default here, so that a subcommand does not reset what stood before its name.
+    shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    shared.add_argument("--home", metavar="DIR", help="the data folder (DOME_HOME)")
+    shared.add_argument("--json", action="store_true", help="print the result as JSON")
+    return shared
+
+
+def _report_usage(error: "_UsageError", *, is_json: bool) -> int:
+    if is_json:
+        content = {"type": "usage", "message": error.message, "hint": error.usage}
+        sys.stdout.write(json.dumps({"error": content}) + "\n")
+    else:
+        sys.stderr.write(f"{error.usage}\ndome-mcp: {error.message}\n")
+    return BAD_INPUT
+
+
+class _UsageError(Exception):
+    """The words make no command; `usage` says which would."""
+
+    def __init__(self, message: str, usage: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.usage = usage
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises where argparse would print and leave the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(message, self.format_usage().strip())
+
+
+class _Commands:
+    """Adds commands that share options, and groups of them."""
+
+    def __init__(
+        self,
+        parsers: "argparse._SubParsersAction[_Parser]",
+        shared: "_Parser",
+    ) -> None:
+        self._parsers = parsers
+        self._shared = shared
+
+    def add(self, name: str, run: str, summary: str) -> argparse.ArgumentParser:
+        """A command that `run` (`module:function` in dome_mcp.commands) carries out."""
+        parser = self._parsers.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            parents=[self._shared],
+            allow_abbrev=False,
+        )
+        parser.set_defaults(run=run)
+        return parser
+
+    def group(self, name: str, summary: str) -> "_Commands":
+        """A command whose first argument is again a command."""
+        parser = self._parsers.add_parser(
+            name, help=summary, parents=[self._shared], allow_abbrev=False
+        )
+        return _Commands(
+            parser.add_subparsers(title="commands", metavar="COMMAND", required=True), self._shared
+        )

@@ -1,0 +1,1 @@
+"""The commands of `dome-mcp`, one module a group, each imported only when it runs."""

@@ -1,0 +1,146 @@
+"""`dome-mcp doctor`: what is in order, what is not, and with `--repair`, mending it."""
+
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from dome_mcp.app import Dome, opened
+from dome_mcp.backends.embedded.blobs import FileBlobs
+from dome_mcp.backends.embedded.models import CARRIED
+from dome_mcp.backends.embedded.sqlite import SqliteDatabase
+from dome_mcp.commands.indexing import index_state, wait_for_vectors
+from dome_mcp.commands.machine import (
+    check_carried_model,
+    check_embedder,
+    check_language_model,
+    check_settings,
+    check_sqlite,
+)
+from dome_mcp.commands.output import Output, Progress
+from dome_mcp.commands.shell import FAILED, Invocation
+from dome_mcp.core.errors import BackendError, ConfigurationError, DomeError
+from dome_mcp.intake import parse_text
+from dome_mcp.services.integrity import Finding, Level, examine, findings
+from dome_mcp.services.repair import repair
+from dome_mcp.services.status import counts
+from dome_mcp.settings import Settings
+
+_ABANDONED_AFTER = timedelta(hours=1)
+_OFF = "off"
+_RESTORE = "Restore it from a backup or an export."
+_MARKS: dict[Level, tuple[str, str]] = {
+    "ok": ("ok     ", "green"),
+    "warning": ("warning", "yellow"),
+    "problem": ("PROBLEM", "bold red"),
+}
+
+
+async def doctor(invocation: Invocation) -> int:
+    """Prints a line for each thing that was checked; 1 where there is a problem."""
+    output = invocation.output
+    found: list[Finding] = []
+    done: list[str] = []
+    try:
+        settings = invocation.settings(shows_warnings=False)
+    except ConfigurationError as error:
+        found += [Finding("settings", "problem", problem) for problem in error.problems]
+        return _report(found, done, output)
+    found += check_settings(settings)
+    with output.progress() as show:
+        show("checking", 0, None)
+        try:
+            async with AsyncExitStack() as stack:
+                dome = await _open(settings, stack, found)
+                await _check(dome, found)
+                if invocation.arguments.repair:
+                    done += await _repair(dome, show)
+                found += await _check_data(dome)
+        except BackendError as error:
+            # The driver's advice may be to run this very command.
+            hint = _RESTORE if "doctor" in error.hint else error.hint
+            found.append(Finding("database", "problem", error.message, hint))
+    return _report(found, done, output)
+
+
+async def _open(settings: Settings, stack: AsyncExitStack, found: list[Finding]) -> Dome:
+    """The application; without its embedding model where that cannot be used."""
+    try:
+        return await stack.enter_async_context(opened(settings))
+    except ConfigurationError as error:
+        found += [Finding("embedding model", "problem", problem) for problem in error.problems]
+        return await stack.enter_async_context(opened(replace(settings, embedding_model=_OFF)))
+
+
+async def _check(dome: Dome, found: list[Finding]) -> None:
+    """What the drivers and models say of themselves."""
+    database = dome.ports.database
+    if isinstance(database, SqliteDatabase):
+        found.append(check_sqlite(database.version))
+        problems = await database.integrity()
+        if problems:
+            shown = "; ".join(problems[:5])
+            found.append(Finding("database", "problem", shown, _RESTORE))
+        else:
+            found.append(Finding("database", "ok", "in order"))
+    if dome.settings.embedding_model in (None, CARRIED):
+        found.append(check_carried_model())
+    if not any(finding.check == "embedding model" for finding in found):
+        found.append(await check_embedder(dome.ports.embedder))
+    found.append(await check_language_model(dome.ports.language_model))
+
+
+async def _check_data(dome: Dome) -> list[Finding]:
+    """What is stored, and whether its parts agree."""
+    stored = await counts(dome.ports, user_id=dome.user_id)
+    total = f"{stored.notes} notes, {stored.chunks} chunks"
+    found = [Finding("notes", "ok", total)]
+    seen = await examine(dome.ports, is_abandoned=partial(_is_abandoned, dome))
+    found += findings(seen)
+    index = await index_state(dome)
+    if index.note and dome.ports.embedder is not None:
+        found.append(Finding("index", "warning", index.note, "Run `dome-mcp reindex`."))
+    return found
+
+
+async def _repair(dome: Dome, show: Progress) -> list[str]:
+    seen = await examine(dome.ports, is_abandoned=partial(_is_abandoned, dome))
+    done = await repair(seen, dome.ports, now=dome.now(), parse=partial(parse_text, dome))
+    if isinstance(dome.ports.blobs, FileBlobs) and await dome.ports.blobs.sweep(dome.now()):
+        done.append("Removed unfinished files.")
+    before = await index_state(dome)
+    try:
+        after = await wait_for_vectors(dome, show)
+    except DomeError:
+        return done  # The check of the model says why.
+    if embedded := before.pending_chunks - after.pending_chunks:
+        done.append(f"Embedded {embedded} chunks.")
+    return done
+
+
+async def _is_abandoned(dome: Dome, key: str) -> bool:
+    blobs = dome.ports.blobs
+    if not isinstance(blobs, FileBlobs):
+        return False
+    written: datetime | None = await blobs.written_at(key)
+    return written is not None and written < dome.now() - _ABANDONED_AFTER
+
+
+def _report(found: Sequence[Finding], done: Sequence[str], output: Output) -> int:
+    is_healthy = all(finding.level != "problem" for finding in found)
+    output.value(
+        {
+            "healthy": is_healthy,
+            "findings": [asdict(finding) for finding in found],
+            "repaired": list(done),
+        }
+    )
+    for finding in found:
+        mark, style = _MARKS[finding.level]
+        output.line(f"{mark}  {finding.check}: {finding.message}", style)
+        if finding.hint and finding.level != "ok":
+            output.line(f"         {finding.hint}")
+    for sentence in done:
+        output.line(f"repaired {sentence}", "cyan")
+    return 0 if is_healthy else FAILED

@@ -1,0 +1,106 @@
+"""`dome-mcp search` and `dome-mcp ask`."""
+
+import textwrap
+from datetime import tzinfo
+
+from dome_mcp.app import Dome, opened
+from dome_mcp.commands.output import Output
+from dome_mcp.commands.shapes import answer_shape, place, search_shape
+from dome_mcp.commands.shell import Invocation
+from dome_mcp.commands.typed import filter_of
+from dome_mcp.core.errors import BackendError
+from dome_mcp.core.model import Answer, Citation, Passage, SearchResult
+from dome_mcp.services import answer as answering
+from dome_mcp.services import search as searching
+
+_EXCERPT = 400
+
+
+async def search(invocation: Invocation) -> int:
+    """Prints the passages that answer a query, best first."""
+    arguments = invocation.arguments
+    settings = invocation.settings()
+    request = searching.SearchRequest(
+        query=" ".join(arguments.query),
+        limit=arguments.limit,
+        mode=arguments.mode,
+        among=filter_of(arguments, settings.timezone),
+        offset=arguments.offset,
+    )
+    async with opened(settings) as dome:
+        if arguments.mode != "keyword":
+            await _load_model(dome)
+        result = await searching.search(request, dome.ports, user_id=dome.user_id)
+    invocation.output.value(search_shape(result, settings.timezone))
+    _print_passages(result, request.offset, settings.timezone, output=invocation.output)
+    return 0
+
+
+async def ask(invocation: Invocation) -> int:
+    """Prints an answer and what it rests on."""
+    arguments = invocation.arguments
+    settings = invocation.settings()
+    question = answering.Question(
+        text=" ".join(arguments.question),
+        limit=arguments.limit,
+        among=filter_of(arguments, settings.timezone),
+    )
+    async with opened(settings) as dome:
+        await _load_model(dome)
+        answer = await answering.answer(
+            question,
+            dome.ports,
+            user_id=dome.user_id,
+            now=dome.now().astimezone(settings.timezone),
+        )
+    invocation.output.value(answer_shape(answer, settings.timezone))
+    _print_answer(answer, settings.timezone, invocation.output)
+    return 0
+
+
+async def _load_model(dome: Dome) -> None:
+    """Loads the model before the search, which would otherwise answer without it."""
+    if dome.ports.embedder is None:
+        return
+    try:
+        await dome.ports.embedder.warm_up()
+    except BackendError:
+        return  # The search says itself what it did without.
+
+
+def _print_passages(result: SearchResult, offset: int, zone: tzinfo, *, output: Output) -> None:
+    for number, passage in enumerate(result.passages, offset + 1):
+        output.line(f"{number}. {passage.title}", "bold")
+        output.line(f"   {_origin(passage, zone)}, score {passage.score:.2f}", "dim")
+        output.line(textwrap.indent(_excerpt(passage.text), "   "))
+        output.line()
+    if not result.passages:
+        output.line("No match.")
+    if result.index.note:
+        output.line(result.index.note, "yellow")
+    if result.next_offset is not None:
+        output.line(f"More with --offset {result.next_offset}.", "dim")
+
+
+def _print_answer(answer: Answer, zone: tzinfo, output: Output) -> None:
+    output.line(answer.text, "bold")
+    output.line()
+    for citation in answer.citations:
+        output.line(f"[{citation.n}] {citation.title}, {_origin(citation, zone)}", "dim")
+        output.line(textwrap.indent(_excerpt(citation.quote), "    "))
+    if not answer.answered and answer.passages:
+        closest = ", ".join(dict.fromkeys(passage.title for passage in answer.passages[:5]))
+        output.line(f"Closest: {closest}", "dim")
+    for warning in answer.warnings:
+        output.line(warning, "yellow")
+
+
+def _origin(part: Passage | Citation, zone: tzinfo) -> str:
+    """Date, place and note id on one line."""
+    date = f"{part.created_at.astimezone(zone):%Y-%m-%d}"
+    return ", ".join(filter(None, (date, place(part), part.note_id)))
+
+
+def _excerpt(text: str) -> str:
+    shown = text if len(text) <= _EXCERPT else text[:_EXCERPT].rsplit(" ", 1)[0] + " …"
+    return textwrap.fill(" ".join(shown.split()), width=96)

@@ -1,0 +1,1 @@
+"""Pure values and rules: no async, clock, randomness or I/O."""

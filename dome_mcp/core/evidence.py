@@ -1,0 +1,161 @@
+"""Evidence: the sentences, list items and table rows of passages, as units that can be quoted.
+
+What frames a unit (title, heading, the line that leads into a list, the question it answers, a
+table's header row) belongs to its meaning but not to the quote.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from dome_mcp.core.model import Passage
+from dome_mcp.core.sentences import sentence_spans
+
+_HEADING = re.compile(r"#{1,6}\s+(?P<body>.*?)\s*#*$", re.DOTALL)
+_ITEM = re.compile(
+    r"(?:[-*+•‣◦–]|\(?\d{1,3}[.)]|\(?[a-z]\))\s+(?:\[[ xX]\]\s+)?(?P<body>\S.*)", re.DOTALL
+)
+_ROW = re.compile(r"\|\s*(?P<body>.*?)\s*\|?$", re.DOTALL)
+_RULE = re.compile(r"[\s|:*_=+~`.-]*")
+_LEADERS = re.compile(r"\s\.$|(\. ?){5}")  # dots of a table of contents
+_MARKUP = "#>*-_ "
+_LONGEST_LIST = 400
+"""Characters; a longer list is quoted by item only."""
+
+
+class UnitKind(StrEnum):
+    """How a unit is written."""
+
+    SENTENCE = "sentence"
+    HEADING = "heading"
+    ITEM = "item"
+    LIST = "list"
+    ROW = "row"
+
+
+_PATTERNS = (
+    (UnitKind.HEADING, _HEADING),
+    (UnitKind.ROW, _ROW),
+    (UnitKind.ITEM, _ITEM),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A stretch `[start, end)` of the text of passage number `passage`, `text` word for word.
+
+    `frame` is what it stands under, outermost first, one a line; `nearby` its neighbours.
+    """
+
+    passage: int
+    start: int
+    end: int
+    text: str
+    kind: UnitKind
+    frame: str = ""
+    nearby: str = ""
+    header: str = ""
+
+    @property
+    def in_context(self) -> str:
+        """The unit after the line it stands under most closely: what a model is to embed."""
+        line = self.frame.rpartition("\n")[2].rstrip(":： ")
+        return f"{line}: {self.text}" if line else self.text
+
+
+def evidence_units(passages: Sequence[Passage]) -> list[Unit]:
+    """Every unit of the passages, in order; what two passages both say counts once."""
+    units: list[Unit] = []
+    seen: set[str] = set()
+    for index, passage in enumerate(passages):
+        for unit in units_of(passage.text, _place(passage)):
+            key = " ".join(unit.text.split()).casefold()
+            if key in seen:
+                continue
+            seen.add(key)
+            is_title = unit.text in (passage.title, passage.heading)
+            kind = UnitKind.HEADING if is_title else unit.kind
+            units.append(replace(unit, passage=index, kind=kind))
+    return units
+
+
+def _place(passage: Passage) -> str:
+    """Title and heading; a title that is only how the text begins adds nothing to it."""
+    opening = " ".join(passage.text.split()).lstrip(_MARKUP)
+    title = "" if opening.startswith(passage.title.rstrip("…")) else passage.title
+    return "\n".join(filter(None, dict.fromkeys((title, passage.heading))))
+
+
+def units_of(text: str, frame: str = "") -> list[Unit]:
+    """The units of one text that stands under `frame`, with their neighbours filled in."""
+    framed = _framed(_classified(text), frame)
+    units = [replace(unit, nearby=_nearby(framed, at)) for at, unit in enumerate(framed)]
+    return units + _whole_lists(framed, text)
+
+
+def _nearby(units: Sequence[Unit], at: int) -> str:
+    return "\n".join(unit.text for unit in (*units[max(0, at - 1) : at], *units[at + 1 : at + 2]))
+
+
+def _classified(text: str) -> list[Unit]:
+    """The sentence spans of the text without their list, heading and table marks."""
+    units: list[Unit] = []
+    for start, end in sentence_spans(text):
+        raw = text[start:end]
+        kind, body = UnitKind.SENTENCE, (0, len(raw))
+        for candidate, pattern in _PATTERNS:
+            if found := pattern.fullmatch(raw):
+                kind, body = candidate, found.span("body")
+                break
+        units.append(Unit(0, start + body[0], start + body[1], raw[body[0] : body[1]], kind))
+    return units
+
+
+def _framed(units: Iterable[Unit], frame: str) -> list[Unit]:
+    """The units with what they stand under; rules and table separators fall out."""
+    framed: list[Unit] = []
+    outer = frame.split("\n")
+    heading = lead = asked = header = ""
+    for unit in units:
+        if unit.kind is not UnitKind.ROW:
+            header = ""
+        elif _is_separator(unit) and framed and not header:
+            header = framed[-1].text
+            framed[-1] = replace(framed[-1], kind=UnitKind.HEADING)
+        if _RULE.fullmatch(unit.text) or _LEADERS.search(unit.text):
+            continue
+        if unit.kind is UnitKind.HEADING:
+            heading, lead = unit.text, ""
+        elif unit.kind is UnitKind.SENTENCE:
+            lead = ""
+        over = dict.fromkeys(filter(None, (*outer, heading, lead, asked, header)))
+        kind = UnitKind.HEADING if unit.text in over else unit.kind
+        over.pop(unit.text, None)
+        framed.append(replace(unit, kind=kind, frame="\n".join(over), header=header))
+        if kind is UnitKind.SENTENCE and unit.text.endswith((":", "：")):
+            lead = unit.text
+        asked = unit.text if unit.text.endswith(("?", "？")) else ""
+    return framed
+
+
+def _is_separator(row: Unit) -> bool:
+    return "-" in row.text and _RULE.fullmatch(row.text) is not None
+
+
+def _whole_lists(units: Sequence[Unit], text: str) -> list[Unit]:
+    """One unit per short list, from the line that leads into it to its last item."""
+    lists: list[Unit] = []
+    first = 0
+    while first < len(units):
+        last = first
+        while last < len(units) and units[last].kind is UnitKind.ITEM:
+            last += 1
+        if last - first > 1:
+            leads = first > 0 and units[first - 1].text.endswith((":", "："))
+            head, tail = units[first - leads], units[last - 1]
+            if tail.end - head.start <= _LONGEST_LIST:
+                quote = text[head.start : tail.end]
+                lists.append(Unit(0, head.start, tail.end, quote, UnitKind.LIST, head.frame))
+        first = last + 1
+    return lists

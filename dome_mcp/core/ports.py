@@ -1,0 +1,242 @@
+"""The ports: what the services need from the outside, and what a driver promises.
+
+A driver translates values and exceptions and does nothing else: no policy, no retry of a
+business step, no clock. Whatever a driver raises is a `BackendError` (core/errors.py), never the
+vendor's exception; cancellation passes through. A port's methods may be called from several
+tasks at once. Each port has one conformance suite (tests/conformance) that runs over every
+driver.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dome_mcp.core.model import Completion, Match, NoteFilter, Turn
+
+Value = str | int | float | bytes | None
+Row = Mapping[str, Value]
+Vector = Sequence[float]
+"""An embedding of unit length; drivers give an `array('f')`, which numpy reads without a copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One SQL statement in the dialect SQLite and D1 share, its parameters named `?1` to `?100`."""
+
+    sql: str
+    params: tuple[Value, ...] = ()
+
+
+class Database(Protocol):
+    """Rows, by SQL. The truth: everything else can be rebuilt from it and the blob store.
+
+    A number may reach SQLite as REAL or as text (D1 binds so); statements compare it with an
+    INTEGER column or a CAST.
+    """
+
+    async def query(self, statement: Statement) -> Sequence[Row]:
+        """The rows of one statement, which may write (`… RETURNING`).
+
+        A write is durable when this returns, and not done at all when it raises.
+
+        Raises:
+            BackendUnavailable: the database stayed busy, or cannot be reached.
+            BackendRejected: the statement is wrong, or a constraint forbids it.
+            QuotaExhausted: the disk is full, or the account's allowance is used up.
+        """
+        ...
+
+    async def batch(self, statements: Sequence[Statement]) -> Sequence[Sequence[Row]]:
+        """The rows of each statement, in order, run as one transaction: all of them, or none.
+
+        Others see no state in between, and durability is as for `query`. An empty batch does
+        nothing.
+
+        Raises:
+            BackendError: as for `query`; then nothing of the batch was written.
+        """
+        ...
+
+
+class Embedder(Protocol):
+    """Text to vectors by one model. The same text gives the same vector, within rounding."""
+
+    @property
+    def model(self) -> str:
+        """The id that stands with every vector; vectors of two ids are never compared."""
+        ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    @property
+    def max_batch(self) -> int:
+        """The most texts one `embed_passages` call should carry."""
+        ...
+
+    @property
+    def is_ready(self) -> bool:
+        """False while the first call would have to wait for the model to load."""
+        ...
+
+    async def warm_up(self) -> None:
+        """Loads the model where there is one to load; harmless to repeat.
+
+        Raises:
+            BackendUnavailable: the model cannot be loaded or reached now.
+        """
+        ...
+
+    async def embed_passages(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """One unit vector per text, in order; a longer text is cut to what the model reads.
+
+        Raises:
+            BackendUnavailable: the model cannot be loaded or reached now.
+            BackendRejected: the model refuses the input.
+        """
+        ...
+
+    async def embed_query(self, text: str) -> Vector:
+        """The unit vector of a question, with the model's query prefix where it has one.
+
+        Raises:
+            BackendError: as for `embed_passages`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VectorEntry:
+    """A chunk's vector, as a `VectorIndex` takes it."""
+
+    chunk_id: str
+    vector: Vector
+
+
+class VectorIndex(Protocol):
+    """Nearest neighbours by cosine, per user, for the vectors of one model.
+
+    What is searched is decided in the database: `stage` and `unstage` give statements that the
+    caller runs in the batch that writes the chunks themselves, so that a vector and its row become
+    durable together. An index that lives elsewhere (Vectorize) stages into a ledger table, and
+    `settle` carries the ledger out; an index in the same database has nothing to settle. Either
+    way a staged vector is found by the next `search`.
+    """
+
+    @property
+    def model(self) -> str: ...
+
+    def stage(self, entries: Sequence[VectorEntry]) -> Sequence[Statement]:
+        """Statements that put entries in the index, replacing what their ids had.
+
+        They do nothing for a chunk id that has no row in `chunks` when they run.
+        """
+        ...
+
+    def unstage(self, chunk_ids: Sequence[str]) -> Sequence[Statement]:
+        """Statements that take ids out of the index; to be run before the rows are deleted.
+
+        An id that is not in the index is no error.
+        """
+        ...
+
+    async def settle(self) -> int:
+        """Carries staged changes out and returns how many are left; harmless to repeat.
+
+        Raises:
+            BackendError: the index cannot be written; what is left stays staged.
+        """
+        ...
+
+    async def search(
+        self, user_id: str, vector: Vector, *, limit: int, among: NoteFilter
+    ) -> Sequence[Match]:
+        """The user's nearest chunks, best first, at most `limit`, only from notes in `among`.
+
+        Raises:
+            BackendUnavailable: the index cannot be read; an outage is never an empty list.
+            QuotaExhausted: the account's allowance is used up.
+        """
+        ...
+
+
+class BlobStore(Protocol):
+    """Bytes by key. Keys are `/`-separated segments of letters, digits, `.`, `_`, `-`."""
+
+    async def put(self, key: str, data: bytes) -> None:
+        """Stores the bytes; durable, and visible whole or not at all, when this returns.
+
+        The same key again replaces the bytes.
+
+        Raises:
+            BackendUnavailable: the store cannot be reached.
+            QuotaExhausted: no space left.
+        """
+        ...
+
+    async def get(self, key: str) -> bytes:
+        """The bytes of a key.
+
+        Raises:
+            NotFound: there is no such key.
+            BackendUnavailable: the store cannot be reached.
+        """
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Removes a key; a key that is not there is no error.
+
+        Raises:
+            BackendUnavailable: the store cannot be reached.
+        """
+        ...
+
+    async def keys(self, prefix: str = "") -> Sequence[str]:
+        """Every key that starts with `prefix`, sorted.
+
+        Raises:
+            BackendUnavailable: the store cannot be reached.
+        """
+        ...
+
+
+class LanguageModel(Protocol):
+    """A chat model behind some server."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def context_tokens(self) -> int:
+        """How many tokens prompt and answer may have together."""
+        ...
+
+    async def complete(
+        self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
+    ) -> Completion:
+        """The model's next message.
+
+        Raises:
+            BackendUnavailable: no answer in time, or the server is overloaded.
+            BackendRejected: wrong key, unknown model, prompt too long.
+            QuotaExhausted: the account's allowance is used up.
+            BackendProtocolError: the answer has no message in it.
+        """
+        ...
+
+    def stream(
+        self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
+    ) -> AsyncIterator[str]:
+        """The same message in pieces, as they come; errors as for `complete`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The drivers one set of services runs on; what is None is not configured."""
+
+    database: Database
+    vectors: VectorIndex | None
+    blobs: BlobStore
+    embedder: Embedder | None
+    language_model: LanguageModel | None = None

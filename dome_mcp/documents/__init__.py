@@ -1,0 +1,1 @@
+"""Bytes to text with locations: one module a format."""

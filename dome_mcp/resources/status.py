@@ -1,0 +1,78 @@
+"""The status resource: what is stored, how far the index is, and what is not as it should be."""
+
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+
+from dome_mcp import __version__
+from dome_mcp.app import Dome
+from dome_mcp.core.errors import BackendError
+from dome_mcp.core.ports import Statement
+from dome_mcp.services.indexing import semantics
+from dome_mcp.services.status import counts
+
+_MOST_USED = 20
+
+
+async def read_status(dome: Dome) -> ReadResourceContents:
+    """The status as JSON; it answers even where the database does not."""
+    status: dict[str, Any]
+    try:
+        status = await _status(dome)
+    except BackendError as error:
+        status = {"health": "down", "warnings": [str(error)]}
+    return ReadResourceContents(json.dumps(status, ensure_ascii=False), "application/json")
+
+
+async def _status(dome: Dome) -> dict[str, Any]:
+    ports, settings = dome.ports, dome.settings
+    stored = await counts(ports, user_id=dome.user_id)
+    index = await semantics(ports, user_id=dome.user_id)
+    embedder, language_model = ports.embedder, ports.language_model
+    warnings = [*settings.warnings, *([index.problem] if index.problem else [])]
+    return {
+        "health": "degraded" if index.problem else "ok",
+        "warnings": warnings,
+        "notes": stored.notes,
+        "chunks": stored.chunks,
+        "pending_chunks": stored.pending_chunks,
+        "tags": dict(stored.tags[:_MOST_USED]),
+        "contexts": dict(stored.contexts[:_MOST_USED]),
+        "embedding_model": embedder.model if embedder else None,
+        "embedding_model_loaded": embedder.is_ready if embedder else False,
+        "language_model": language_model.model if language_model else None,
+        "timezone": settings.timezone.key,
+        "bytes": await anyio.to_thread.run_sync(_sizes, settings.home),
+        "versions": await _versions(dome),
+    }
+
+
+async def _versions(dome: Dome) -> dict[str, str]:
+    rows = await dome.ports.database.query(Statement("SELECT sqlite_version() AS version"))
+    return {
+        "dome": __version__,
+        "mcp": version("mcp"),
+        "python": platform.python_version(),
+        "sqlite": str(rows[0]["version"]),
+    }
+
+
+def _sizes(home: Path) -> dict[str, int]:
+    """Bytes on disk: the database with its journals, and the blobs."""
+    return {
+        "database": sum(_size(path) for path in home.glob("dome.db*")),
+        "blobs": sum(_size(path) for path in home.glob("blobs/**/*")),
+    }
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        # Deleted between the listing and the look.
+        return 0

@@ -1,0 +1,1 @@
+"""Use cases: coroutines that await nothing but ports."""

@@ -1,0 +1,298 @@
+"""The settings, read once: the command line wins over the environment, that over `config.toml`.
+
+`config.toml` lies in the data folder and has the same names in lower case without `DOME_`:
+`timezone = "Europe/Berlin"`. Nothing else in DOME reads the environment.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal, TypeVar, cast
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import platformdirs
+
+from dome_mcp.core.errors import ConfigurationError, InvalidInput
+from dome_mcp.timezones import machine_zone, parse_zone
+
+Backend = Literal["embedded", "cloudflare"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+Companion = Literal["auto", "off"]
+T = TypeVar("T")
+
+CONFIG_FILE = "config.toml"
+NO_MODEL = "off"
+"""As embedding model: none, search by keyword only."""
+NAMES = (
+    "home",
+    "backend",
+    "embedding_model",
+    "llm_url",
+    "llm_model",
+    "llm_api_key",
+    "llm_context_tokens",
+    "timezone",
+    "user",
+    "allowed_roots",
+    "allow_private_urls",
+    "max_document_mb",
+    "url_timeout_seconds",
+    "log_level",
+    "companion",
+)
+_USER = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
+_BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
+_MEGABYTE = 1_000_000
+_DEFAULT_DOCUMENT_MB = 100
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A text that never shows itself; `value` gives it to the one place that needs it."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting, checked. `origins` says by setting name where a value came from."""
+
+    home: Path
+    timezone: ZoneInfo
+    backend: Backend = "embedded"
+    embedding_model: str | None = None
+    """None is the model that comes with DOME; `off` is no model, keyword search only."""
+    llm_url: str | None = None
+    llm_model: str | None = None
+    llm_api_key: Secret | None = None
+    llm_context_tokens: int = 8192
+    user: str = "me"
+    allowed_roots: tuple[Path, ...] = ()
+    allow_private_urls: bool = False
+    max_document_bytes: int = _DEFAULT_DOCUMENT_MB * _MEGABYTE
+    url_timeout_seconds: float = 20.0
+    log_level: LogLevel = "INFO"
+    companion: Companion = "auto"
+    warnings: tuple[str, ...] = ()
+    """What works but may not be what the user meant; to be logged at start."""
+    origins: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, compare=False)
+
+
+def load(
+    environ: Mapping[str, str] | None = None, *, overrides: Mapping[str, str] | None = None
+) -> Settings:
+    """The settings of `environ` (the process's own by default) and of `config.toml`.
+
+    `overrides` come from the command line and have the names of NAMES. An empty value counts as
+    not set. Nothing is created: a data folder that is not there is no problem.
+
+    Raises:
+        ConfigurationError: with every problem there is.
+    """
+    environment = os.environ if environ is None else environ
+    reader = _Reader(environment, overrides or {})
+    home = reader.read("home", _folder, default=_default_home())
+    reader.add_file(home / CONFIG_FILE)
+    zone = reader.read("timezone", parse_zone, default=None)
+    megabytes = reader.read("max_document_mb", _whole(1, 2000), default=_DEFAULT_DOCUMENT_MB)
+    settings = Settings(
+        home=home,
+        timezone=zone or _machine_zone(reader, environment),
+        backend=reader.read("backend", _backend, default="embedded"),
+        embedding_model=reader.read("embedding_model", str, default=None),
+        llm_url=reader.read("llm_url", _service_url, default=None),
+        llm_model=reader.read("llm_model", str, default=None),
+        llm_api_key=reader.read("llm_api_key", Secret, default=None),
+        llm_context_tokens=reader.read("llm_context_tokens", _whole(512, 10**7), default=8192),
+        user=reader.read("user", _user, default="me"),
+        allowed_roots=reader.read("allowed_roots", _folders, default=(Path.home(),)),
+        allow_private_urls=reader.read("allow_private_urls", _boolean, default=False),
+        max_document_bytes=megabytes * _MEGABYTE,
+        url_timeout_seconds=float(reader.read("url_timeout_seconds", _whole(1, 600), default=20)),
+        log_level=reader.read("log_level", _log_level, default="INFO"),
+        companion=reader.read("companion", _companion, default="auto"),
+        origins=reader.origins,
+    )
+    if ("llm_url" in reader.origins) != ("llm_model" in reader.origins):
+        reader.problems.append("DOME_LLM_URL and DOME_LLM_MODEL go together: set both or neither")
+    if reader.problems:
+        raise ConfigurationError(reader.problems)
+    return replace(settings, warnings=tuple(reader.warnings))
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment, for names that belong to other programs (APPDATA, EDITOR)."""
+    return os.environ
+
+
+def describe(settings: Settings) -> list[tuple[str, str, str]]:
+    """Each setting as (variable, value, where it came from), a secret as `***`."""
+    lines: list[tuple[str, str, str]] = []
+    for name in NAMES:
+        if name == "max_document_mb":
+            value = str(settings.max_document_bytes // _MEGABYTE)
+        else:
+            value = _shown(getattr(settings, name))
+        lines.append((_variable(name), value, settings.origins.get(name, "default")))
+    return lines
+
+
+def _machine_zone(reader: "_Reader", environ: Mapping[str, str]) -> ZoneInfo:
+    machine = machine_zone(environ)
+    reader.origins["timezone"] = machine.origin
+    if machine.warning:
+        reader.warnings.append(machine.warning)
+    return machine.zone
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return os.pathsep.join(str(item) for item in cast("tuple[object, ...]", value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+def _variable(name: str) -> str:
+    return f"DOME_{name.upper()}"
+
+
+def _default_home() -> Path:
+    return platformdirs.user_data_path("dome", appauthor=False)
+
+
+def _folder(text: str) -> Path:
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidInput(f"{text!r} names a user without a home folder") from error
+    if not path.is_absolute():
+        raise InvalidInput(f"{text!r} is not a whole path; start it at the root or with ~")
+    return path
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    return tuple(_folder(part.strip()) for part in text.split(os.pathsep) if part.strip())
+
+
+def _backend(text: str) -> Backend:
+    if text.lower() == "cloudflare":
+        raise InvalidInput("'cloudflare' is not built yet; use embedded")
+    _choice(text.lower(), ("embedded",))
+    return "embedded"
+
+
+def _log_level(text: str) -> LogLevel:
+    return _choice(text.upper(), ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+
+
+def _companion(text: str) -> Companion:
+    return _choice(text.lower(), ("auto", "off"))
+
+
+def _choice(text: str, choices: Sequence[T]) -> T:
+    for choice in choices:
+        if choice == text:
+            return choice
+    raise InvalidInput(f"{text!r} is not one of {', '.join(map(str, choices))}")
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in _BOOLEANS:
+        raise InvalidInput(f"{text!r} is not true or false")
+    return _BOOLEANS[text.lower()]
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise InvalidInput(f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _user(text: str) -> str:
+    if not _USER.fullmatch(text):
+        raise InvalidInput(f"{text!r} must be 1 to 64 letters, digits or any of . _ @ -")
+    return text
+
+
+def _service_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.username or parts.password:
+        raise InvalidInput("the URL holds a password; set DOME_LLM_API_KEY instead")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInput(f"{text!r} is not an http or https URL")
+    return text.rstrip("/")
+
+
+class _Reader:
+    """Looks settings up, highest rank first, and gathers what is wrong with all of them."""
+
+    def __init__(self, environ: Mapping[str, str], overrides: Mapping[str, str]) -> None:
+        self.problems: list[str] = []
+        self.warnings: list[str] = []
+        self.origins: dict[str, str] = {}
+        self._ranked: list[tuple[str, Mapping[str, str]]] = [
+            ("command line", overrides),
+            ("environment", {name: environ.get(_variable(name), "") for name in NAMES}),
+        ]
+        known = [_variable(name) for name in NAMES]
+        for variable in sorted(set(environ) - set(known)):
+            close = get_close_matches(variable, known, n=1, cutoff=0.85)
+            if variable.startswith("DOME_") and close:
+                self.warnings.append(f"{variable} is no setting; did you mean {close[0]}?")
+
+    def read(self, name: str, parse: Callable[[str], T], *, default: T) -> T:
+        """The highest ranking value; where it is wrong, a problem is noted and it is `default`."""
+        for origin, values in self._ranked:
+            text = values.get(name, "").strip()
+            if not text:
+                continue
+            self.origins[name] = origin
+            try:
+                return parse(text)
+            except InvalidInput as error:
+                self.problems.append(f"{_variable(name)} ({origin}): {str(error).rstrip('.')}")
+                return default
+        return default
+
+    def add_file(self, path: Path) -> None:
+        """Adds a TOML file as the lowest rank; a file that is not there adds nothing."""
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            # A ValueError's text may quote the file, but only around what is not TOML.
+            self.problems.append(f"{path} cannot be read: {error}")
+            return
+        values = {key: self._text(key, value) for key, value in content.items()}
+        self._ranked.append((CONFIG_FILE, values))
+
+    def _text(self, key: str, value: object) -> str:
+        """A TOML value as the environment would hold it."""
+        if key not in NAMES or key == "home":
+            close = get_close_matches(key, NAMES[1:], n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            self.problems.append(f"{CONFIG_FILE}: there is no setting {key!r}{hint}")
+            return ""
+        if isinstance(value, bool):
+            return str(value).lower()
+        if isinstance(value, str | int):
+            return str(value)
+        items = cast("list[object]", value) if isinstance(value, list) else [None]
+        if all(isinstance(item, str) for item in items):
+            return os.pathsep.join(cast("list[str]", items))
+        self.problems.append(f"{CONFIG_FILE}: {key} must be a text, a number, true or false")
+        return ""

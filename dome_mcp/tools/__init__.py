@@ -1,0 +1,1 @@
+"""MCP tools: one module a subject; each parses, calls one service and shapes the reply."""

@@ -1,0 +1,105 @@
+"""Between the SDK and our tools: arguments in, one kind of result out, errors in plain words."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.shared.exceptions import MCPError
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from pydantic import ValidationError
+
+from dome_mcp.app import Dome, Door
+from dome_mcp.core.errors import DomeError
+from dome_mcp.protocol import log_unexpected
+from dome_mcp.tools._schema import lean_input, lean_output
+
+Call = Context[Door, Any]
+"""What a tool gets of the call it serves; the server's lifespan hands out the door."""
+
+READS = ToolAnnotations(
+    read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+)
+
+
+async def dome_of(call: Call) -> Dome:
+    """The application, which is opened if need be.
+
+    Raises:
+        DomeError: it cannot be opened.
+    """
+    return await call.request_context.lifespan_context.dome()
+
+
+def reply(text: str, structured: Mapping[str, Any]) -> CallToolResult:
+    """The result of a call: `text` for the model to read, `structured` for programs."""
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)], structured_content=dict(structured)
+    )
+
+
+def define(function: Callable[..., Any], *, title: str, annotations: ToolAnnotations) -> "DomeTool":
+    """The tool that calls an async function; its docstring is the description for the model."""
+    tool = DomeTool.from_function(
+        function,
+        title=title,
+        description=" ".join((function.__doc__ or "").split()),
+        annotations=annotations,
+        structured_output=True,
+    )
+    tool.parameters = lean_input(tool.parameters)
+    tool.fn_metadata.output_schema = lean_output(tool.fn_metadata.output_schema or {})
+    return cast("DomeTool", tool)
+
+
+class DomeTool(Tool):
+    """A tool that takes no argument it does not know and whose errors say what to do instead."""
+
+    async def run(
+        self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
+    ) -> Any:
+        """The function's result for these arguments.
+
+        Raises:
+            ToolError: with words for the model; what went wrong inside is logged, not told.
+        """
+        keywords = self._accept(arguments)
+        if self.context_kwarg is not None:
+            keywords[self.context_kwarg] = context
+        try:
+            result = await self.fn(**keywords)
+            return self.fn_metadata.convert_result(result) if convert_result else result
+        except (MCPError, ToolError):
+            raise
+        except DomeError as error:
+            raise ToolError(str(error)) from error
+        except Exception as error:
+            reference = log_unexpected(error)
+            raise ToolError(f"Internal error, reference {reference}.") from error
+
+    def _accept(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        known: dict[str, Any] = self.parameters["properties"]
+        if unknown := sorted(set(arguments) - set(known)):
+            raise ToolError(
+                f"{self.name} has no argument {', '.join(unknown)}. It takes: {', '.join(known)}."
+            )
+        required: list[str] = self.parameters.get("required", [])
+        # Some models fill every optional argument with null or an empty string.
+        given = {
+            name: value
+            for name, value in arguments.items()
+            if value is not None and (value != "" or name in required)
+        }
+        try:
+            return self.fn_metadata.validate_arguments(given)
+        except ValidationError as error:
+            raise ToolError(f"Wrong arguments for {self.name}: {_in_words(error)}.") from error
+
+
+def _in_words(error: ValidationError) -> str:
+    """What is wrong with which argument, without the values, which are the caller's."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+    )

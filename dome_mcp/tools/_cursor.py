@@ -1,0 +1,41 @@
+"""The cursor of a search: an offset, and a digest of the search it belongs to."""
+
+import base64
+import hashlib
+import json
+
+from dome_mcp.core.errors import InvalidInput
+from dome_mcp.services.search import SearchRequest
+
+
+def encode(offset: int, request: SearchRequest) -> str:
+    """The opaque cursor of the page that starts at `offset` of this search."""
+    content = json.dumps([offset, _digest(request)])
+    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
+
+
+def decode(cursor: str, request: SearchRequest) -> int:
+    """The offset in a cursor of this search.
+
+    Raises:
+        InvalidInput: no cursor at all, or one of another search.
+    """
+    try:
+        offset, digest = json.loads(base64.urlsafe_b64decode(cursor + "=" * 3))
+        position = int(offset)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(
+            "The cursor is not one that search gave.",
+            "Send next_cursor of the last page as it was, or none for the first page.",
+        ) from error
+    if digest != _digest(request):
+        raise InvalidInput(
+            "The cursor belongs to a search with another query, mode or filters.",
+            "Repeat that search with its cursor, or send none to start this one.",
+        )
+    return position
+
+
+def _digest(request: SearchRequest) -> str:
+    search = repr((request.query, request.mode, request.among))
+    return hashlib.sha256(search.encode("utf-8", "surrogatepass")).hexdigest()[:12]

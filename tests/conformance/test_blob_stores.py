@@ -1,0 +1,3 @@
+"""The blob suite over every driver (conftest.py lists them)."""
+
+from tests.conformance.blob_suite import *  # noqa: F403 - pytest collects the suite from here

@@ -1,0 +1,97 @@
+"""What a question asks for."""
+
+import pytest
+
+from dome_mcp.core.answer_kinds import AnswerKind, answer_kind, shown_at
+from dome_mcp.core.questions import question_terms, shows_answer
+from dome_mcp.core.terms import stem
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("When is the launch?", AnswerKind.TIME),
+        ("On which day is the museum closed?", AnswerKind.TIME),
+        ("Bis wann muss die Steuer abgegeben werden?", AnswerKind.TIME),
+        ("Who leads the team?", AnswerKind.PERSON),
+        ("Wer ist die Vermieterin?", AnswerKind.PERSON),
+        ("How much do the tiles cost?", AnswerKind.MONEY),
+        ("Was kostet die Klassenfahrt?", AnswerKind.MONEY),
+        ("How many guests come?", AnswerKind.QUANTITY),
+        ("What water pressure should it have?", AnswerKind.QUANTITY),
+        ("Wie hoch ist die Kaltmiete?", AnswerKind.QUANTITY),
+        ("How old is Minka?", AnswerKind.AGE),
+        ("How heavy is the cat?", AnswerKind.WEIGHT),
+        ("Where is the router?", AnswerKind.PLACE),
+        ("ホテルはどこですか？", AnswerKind.PLACE),
+        ("Why oak?", AnswerKind.REASON),
+        ("Pourquoi le chêne ?", AnswerKind.REASON),
+        ("What is a generator?", AnswerKind.DEFINITION),
+        ("Was ist eine Mannigfaltigkeit?", AnswerKind.DEFINITION),
+        ("What is still open for the kitchen?", AnswerKind.OTHER),
+    ],
+)
+def test_the_question_word_tells_the_kind_of_answer(question: str, kind: AnswerKind) -> None:
+    assert answer_kind(question) is kind
+
+
+def test_only_the_words_of_the_subject_are_left() -> None:
+    assert question_terms("How long does the dough have to rest?").stems == (
+        stem("dough"),
+        stem("rest"),
+    )
+    assert question_terms("How much did the tiles cost?").stems == (stem("tiles"),)
+    assert question_terms("Wie hoch ist die Kaltmiete?").stems == (stem("Kaltmiete"),)
+    assert question_terms("ホテルはどこですか？").stems[0] == "ホテ"
+
+
+def test_a_question_of_frame_words_alone_keeps_them() -> None:
+    assert question_terms("Who are you?").stems == ("who", "are", "you")
+
+
+def test_german_die_is_a_frame_and_english_die_is_a_subject() -> None:
+    assert "die" not in question_terms("Wo ist die Bohrmaschine?").stems
+    assert "die" in question_terms("Did the old cactus die?").stems
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        (AnswerKind.TIME, "It starts on Monday.", True),
+        (AnswerKind.TIME, "It starts soon.", False),
+        (AnswerKind.MONEY, "The invoice came to 238.50 EUR.", True),
+        (AnswerKind.MONEY, "It took 48 minutes.", False),
+        (AnswerKind.AGE, "Grandpa turns 80.", True),
+        (AnswerKind.AGE, "She weighs 4.3 kg.", False),
+        (AnswerKind.WEIGHT, "She weighs 4.3 kg.", True),
+        (AnswerKind.QUANTITY, "We booked for forty.", False),
+        (AnswerKind.QUANTITY, "We booked for 40.", True),
+        (AnswerKind.QUANTITY, "It keeps for a week.", True),
+        (AnswerKind.REASON, "Oak, weil es leichter zu reparieren ist.", True),
+        (AnswerKind.REASON, "Daniel likes oak.", False),
+    ],
+)
+def test_a_text_shows_what_a_kind_of_answer_needs(
+    kind: AnswerKind, text: str, expected: bool
+) -> None:
+    assert (shown_at(kind, text) is not None) is expected
+
+
+def test_a_person_is_a_name_that_the_question_did_not_have() -> None:
+    question = question_terms("Who does Priya report to?")
+    assert shows_answer(question, "Priya reports to Lucía.") is True
+    assert shows_answer(question, "Priya reports every week.") is False
+
+
+def test_a_script_without_capitals_does_not_tell_who_is_a_person() -> None:
+    assert shows_answer(question_terms("誰が来ますか？"), "佐藤さんが来ます。") is None
+
+
+def test_a_question_without_a_kind_misses_nothing() -> None:
+    assert shows_answer(question_terms("What is still open?"), "the walls") is None
+
+
+def test_a_definition_has_its_subject_before_the_verb() -> None:
+    question = question_terms("Was ist ein topologischer Raum?")
+    assert shows_answer(question, "Ein topologischer Raum ist ein Paar (X, T).") is True
+    assert shows_answer(question, "(R, T) ist ein topologischer Raum.") is False

@@ -1,0 +1,5 @@
+"""The server under test."""
+
+from tests.serving import client, served
+
+__all__ = ["client", "served"]

@@ -1,0 +1,57 @@
+"""The official checkers, which are npm packages: pinned, and installed once into a cache."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import platformdirs
+
+PACKAGES = (
+    "@modelcontextprotocol/conformance@0.2.0-alpha.12",
+    "@modelcontextprotocol/inspector@2.12.0",
+)
+_INSTALL_SECONDS = 300
+
+
+def node_environment() -> dict[str, str]:
+    """This process's environment, with the Node that came with the development packages first."""
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path}
+
+
+def installed() -> Path:
+    """The folder of the packages' commands, after installing them if need be.
+
+    Raises:
+        CalledProcessError: npm failed.
+    """
+    digest = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12]
+    folder = platformdirs.user_cache_path("dome-mcp-tests") / f"node-{digest}"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=folder.parent))
+        environment = node_environment()
+        npm = shutil.which("npm", path=environment["PATH"]) or "npm"
+        options = ["--no-audit", "--no-fund", "--no-progress", "--prefix", str(fresh)]
+        subprocess.run(
+            [npm, "install", *options, *PACKAGES],
+            env=environment,
+            check=True,
+            timeout=_INSTALL_SECONDS,
+        )
+        _move(fresh, folder)
+    return folder / "node_modules" / ".bin"
+
+
+def _move(fresh: Path, folder: Path) -> None:
+    """Puts a whole installation in place; one that was faster is as good."""
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if not folder.exists():
+            raise
+        shutil.rmtree(fresh)

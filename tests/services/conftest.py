@@ -1,0 +1,78 @@
+"""The services on the real embedded drivers, with a small embedder that needs no model."""
+
+import hashlib
+import math
+import re
+from array import array
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from dome_mcp.backends.embedded.blobs import FileBlobs
+from dome_mcp.backends.embedded.sqlite import SqliteDatabase
+from dome_mcp.backends.embedded.vectors import VECTOR_SCHEMA, SqliteVectors
+from dome_mcp.core.ports import Ports, Statement, Vector
+from dome_mcp.store.notes import eligible_notes
+from dome_mcp.store.schema import migrate
+from tests.conformance.conftest import BINDINGS
+
+
+@dataclass
+class WordEmbedder:
+    """Texts that share words are alike: each word adds a direction of its own."""
+
+    model: str = "words/1"
+    dimensions: int = 64
+    max_batch: int = 32
+    is_ready: bool = True
+    embedded: list[str] = field(default_factory=list)
+
+    async def warm_up(self) -> None:
+        self.is_ready = True
+
+    async def embed_passages(self, texts: Sequence[str]) -> Sequence[Vector]:
+        self.embedded += texts
+        return [self._vector(text) for text in texts]
+
+    async def embed_query(self, text: str) -> Vector:
+        return self._vector(text)
+
+    def _vector(self, text: str) -> Vector:
+        values = [0.0] * self.dimensions
+        for word in re.findall(r"\w+", text.lower()) or [""]:
+            digest = hashlib.sha256(word.encode()).digest()
+            values[digest[0] % self.dimensions] += 1.0
+            values[digest[1] % self.dimensions] -= 0.5
+        length = math.hypot(*values) or 1.0
+        return array("f", [value / length for value in values])
+
+
+@pytest.fixture
+def embedder() -> WordEmbedder:
+    return WordEmbedder()
+
+
+@pytest.fixture(params=["sqlite", "real-bound", "text-bound"])
+async def ports(
+    request: pytest.FixtureRequest, tmp_path: Path, embedder: WordEmbedder
+) -> AsyncIterator[Ports]:
+    """Ports on a database that binds numbers as they are, as REAL, and as text (as D1 does)."""
+    bind = BINDINGS[request.param]
+    async with SqliteDatabase.open(tmp_path / "dome.db", bind=bind) as database:
+        yield await make_ports(database, tmp_path, embedder)
+
+
+async def make_ports(
+    database: SqliteDatabase, folder: Path, embedder: WordEmbedder | None
+) -> Ports:
+    await migrate(database)
+    await database.batch([Statement(sql) for sql in VECTOR_SCHEMA])
+    vectors = embedder and SqliteVectors(
+        database,
+        model=embedder.model,
+        dimensions=embedder.dimensions,
+        eligible=eligible_notes,
+    )
+    return Ports(database, vectors, FileBlobs(folder / "blobs"), embedder)

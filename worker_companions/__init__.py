@@ -1,0 +1,1 @@
+"""Companions: processes and Workers that fire reminders when no assistant is running."""
