@@ -48,7 +48,7 @@ def run(command: list[str], home: str, *, is_modern: bool, has_notes: bool) -> d
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "DOME_HOME": home},
+        env={**os.environ, "DOME_HOME": home, "DOME_COMPANION": "off"},
         text=True,
     )
 
@@ -93,7 +93,7 @@ def main() -> None:
             [sys.executable, "-m", "dome_mcp", "ingest", "-"],
             input="Anna booked the hotel Miramar in Lisbon.",
             text=True,
-            env={**os.environ, "DOME_HOME": home},
+            env={**os.environ, "DOME_HOME": home, "DOME_COMPANION": "off"},
             stdout=subprocess.DEVNULL,
             check=False,
         )

@@ -43,6 +43,8 @@ class Dome:
     """Names this process where it takes a lease."""
     pending: Bell = field(default_factory=Bell)
     """Rung when there may be chunks to embed."""
+    companion: Bell = field(default_factory=Bell)
+    """Rung when a companion should be running: something is to fire."""
 
     @property
     def user_id(self) -> str:

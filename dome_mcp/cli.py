@@ -26,6 +26,13 @@ examples:
   dome-mcp ask "When does the boiler's warranty end?"
   dome-mcp config claude-desktop --write"""
 
+_CHANNEL_ADDRESSES = {
+    "email": "smtp://user:password@host:587?from=me@example.com&to=me@example.com",
+    "slack": "the URL of an incoming webhook",
+    "ntfy": "https://ntfy.sh/your-topic",
+    "webhook": "https://host/path, to which signed JSON is posted",
+    "apprise": "a URL of any service that Apprise knows",
+}
 _CLIENTS = ("claude-desktop", "claude-code", "vscode", "cursor")
 
 
@@ -64,6 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_search(commands)
     _add_notes(commands)
     _add_archive(commands)
+    _add_channel(commands)
+    _add_companion(commands)
     _add_upkeep(commands)
     _add_config(commands)
     return parser
@@ -133,6 +142,42 @@ def _add_archive(commands: "_Commands") -> None:
     restore.add_argument("folder", metavar="DIR")
     _add_labels(restore)
     restore.add_argument("--no-wait", action="store_true", help="do not wait for the vectors")
+
+
+def _add_channel(commands: "_Commands") -> None:
+    channel = commands.group("channel", "say how reminders reach you")
+    add = channel.add("add", "channel:add", "add a way to be reached; an ADDRESS of - is read")
+    add.add_argument("name", metavar="NAME", help="what reminders call it, for example phone")
+    kinds = add.add_mutually_exclusive_group(required=True)
+    for kind, address in _CHANNEL_ADDRESSES.items():
+        kinds.add_argument(f"--{kind}", metavar="ADDRESS", help=address)
+    kinds.add_argument("--webpush", action="store_true", help="a browser, which you then open")
+    kinds.add_argument("--desktop", action="store_true", help="notices on this machine")
+    add.add_argument("--token", help="ntfy: the server's access token")
+    add.add_argument("--contact", metavar="MAILTO", help="webpush: whom push services may write to")
+    add.add_argument("--port", type=int, default=8767, help="webpush: where the page is served")
+    add.add_argument(
+        "--allow-private", action="store_true", help="the address is in your own network"
+    )
+    add.add_argument(
+        "--only-when-named", action="store_true", help="not for reminders that name no channel"
+    )
+    add.add_argument("--replace", action="store_true", help="in place of one with this name")
+    channel.add("list", "channel:list_channels", "list the channels and their last failures")
+    test = channel.add("test", "channel:test", "send a notice; by the default channels if none")
+    test.add_argument("names", nargs="*", metavar="NAME")
+    remove = channel.add("remove", "channel:remove", "remove a channel")
+    remove.add_argument("name", metavar="NAME")
+
+
+def _add_companion(commands: "_Commands") -> None:
+    companion = commands.group("companion", "fire reminders when no assistant is running")
+    run = companion.add("run", "companion:run", "fire and deliver until it is interrupted")
+    run.add_argument("--until-idle", type=float, metavar="HOURS", help="end when idle so long")
+    install = companion.add("install", "companion:install", "have the system run it for you")
+    install.add_argument("--print", action="store_true", help="show the service, change nothing")
+    companion.add("uninstall", "companion:uninstall", "take that back")
+    companion.add("status", "companion:status", "say whether one runs, and how it does")
 
 
 def _add_upkeep(commands: "_Commands") -> None:

@@ -4,7 +4,7 @@ Parsing and chunking cost CPU and run on a worker thread; the services only writ
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 import anyio.to_thread
@@ -18,6 +18,10 @@ from dome_mcp.documents.assembly import Source
 from dome_mcp.services import ingest as ingesting
 from dome_mcp.services import revising
 from dome_mcp.sources import files, web
+
+# Bytes with these in them are not taken for text, or for text in UTF-16; in a string they are
+# slips of a program.
+_CONTROLS = dict.fromkeys([*range(0x09), *range(0x0E, 0x1B), *range(0x1C, 0x20)])
 
 
 async def ingest_text(dome: Dome, text: str, labels: Labels) -> Ingested:
@@ -66,7 +70,7 @@ async def ingest_url(dome: Dome, url: str, labels: Labels) -> Ingested:
             page.data,
             labels,
             filename=page.filename,
-            content_type=page.content_type,
+            content_type=page.declared_type,
             origin=page.source_uri,
             modified_at=page.modified_at,
         )
@@ -132,6 +136,7 @@ def parse_text(dome: Dome, text: str) -> Document:
     Raises:
         InvalidInput: no words in it, or more than the settings allow.
     """
+    text = text.translate(_CONTROLS)
     data = text.encode("utf-8", "replace")
     limit = dome.settings.max_document_bytes
     if len(data) > limit:
@@ -142,7 +147,7 @@ def parse_text(dome: Dome, text: str) -> Document:
     if not text.strip():
         raise InvalidInput("There is no text to store.", "Send a text with at least one word.")
     # Without a file name the title is a heading, or is inferred from the text.
-    return markdown.parse(data, Source("", "text/markdown", "utf-8"))
+    return _dated(dome, markdown.parse(data, Source("", "text/markdown", "utf-8")))
 
 
 def _draft(
@@ -161,15 +166,22 @@ def _draft(
         content_type=content_type,
         max_bytes=dome.settings.max_document_bytes,
     )
-    dated = replace(document, created_at=document.created_at or modified_at)
     return draft_note(
-        dated,
+        _dated(dome, document, modified_at),
         labels,
         user_id=dome.user_id,
         now=dome.now(),
         original=Original(data, filename),
         origin=origin,
     )
+
+
+def _dated(dome: Dome, document: Document, modified_at: datetime | None = None) -> Document:
+    """The document with an instant as its date: without an offset it is of the user's zone."""
+    date = document.created_at or modified_at
+    if date is not None and date.tzinfo is None:
+        date = date.replace(tzinfo=dome.settings.timezone).astimezone(UTC)
+    return replace(document, created_at=date)
 
 
 def _ring(dome: Dome, note: Note) -> None:

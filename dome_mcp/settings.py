@@ -5,27 +5,27 @@
 """
 
 import os
-import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, TypeVar, cast
-from urllib.parse import urlsplit
+from typing import TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import platformdirs
 
+from dome_mcp import setting_values as parse
 from dome_mcp.core.errors import ConfigurationError, InvalidInput
-from dome_mcp.timezones import machine_zone, parse_zone
+from dome_mcp.core.zones import parse_zone
+from dome_mcp.setting_values import Backend, Companion, LogLevel
+from dome_mcp.timezones import machine_zone
 
-Backend = Literal["embedded", "cloudflare"]
-LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
-Companion = Literal["auto", "off"]
 T = TypeVar("T")
 
 CONFIG_FILE = "config.toml"
+DATABASE_FILE = "dome.db"
+BLOB_FOLDER = "blobs"
 NO_MODEL = "off"
 """As embedding model: none, search by keyword only."""
 NAMES = (
@@ -44,10 +44,8 @@ NAMES = (
     "url_timeout_seconds",
     "log_level",
     "companion",
+    "public_url",
 )
-_USER = re.compile(r"[A-Za-z0-9._@-]{1,64}")
-_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
-_BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
 _MEGABYTE = 1_000_000
 _DEFAULT_DOCUMENT_MB = 100
 
@@ -82,6 +80,8 @@ class Settings:
     url_timeout_seconds: float = 20.0
     log_level: LogLevel = "INFO"
     companion: Companion = "auto"
+    public_url: str | None = None
+    """Where the links in notices lead, for a user who has a tunnel; None is this machine."""
     warnings: tuple[str, ...] = ()
     """What works but may not be what the user meant; to be logged at start."""
     origins: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, compare=False)
@@ -100,26 +100,29 @@ def load(
     """
     environment = os.environ if environ is None else environ
     reader = _Reader(environment, overrides or {})
-    home = reader.read("home", _folder, default=_default_home())
+    home = reader.read("home", parse.folder, default=_default_home())
     reader.add_file(home / CONFIG_FILE)
     zone = reader.read("timezone", parse_zone, default=None)
-    megabytes = reader.read("max_document_mb", _whole(1, 2000), default=_DEFAULT_DOCUMENT_MB)
+    megabytes = reader.read("max_document_mb", parse.whole(1, 2000), default=_DEFAULT_DOCUMENT_MB)
     settings = Settings(
         home=home,
         timezone=zone or _machine_zone(reader, environment),
-        backend=reader.read("backend", _backend, default="embedded"),
+        backend=reader.read("backend", parse.backend, default="embedded"),
         embedding_model=reader.read("embedding_model", str, default=None),
-        llm_url=reader.read("llm_url", _service_url, default=None),
+        llm_url=reader.read("llm_url", parse.service_url, default=None),
         llm_model=reader.read("llm_model", str, default=None),
         llm_api_key=reader.read("llm_api_key", Secret, default=None),
-        llm_context_tokens=reader.read("llm_context_tokens", _whole(512, 10**7), default=8192),
-        user=reader.read("user", _user, default="me"),
-        allowed_roots=reader.read("allowed_roots", _folders, default=(Path.home(),)),
-        allow_private_urls=reader.read("allow_private_urls", _boolean, default=False),
+        llm_context_tokens=reader.read("llm_context_tokens", parse.whole(512, 10**7), default=8192),
+        user=reader.read("user", parse.user, default="me"),
+        allowed_roots=reader.read("allowed_roots", parse.folders, default=(Path.home(),)),
+        allow_private_urls=reader.read("allow_private_urls", parse.boolean, default=False),
         max_document_bytes=megabytes * _MEGABYTE,
-        url_timeout_seconds=float(reader.read("url_timeout_seconds", _whole(1, 600), default=20)),
-        log_level=reader.read("log_level", _log_level, default="INFO"),
-        companion=reader.read("companion", _companion, default="auto"),
+        url_timeout_seconds=float(
+            reader.read("url_timeout_seconds", parse.whole(1, 600), default=20)
+        ),
+        log_level=reader.read("log_level", parse.log_level, default="INFO"),
+        companion=reader.read("companion", parse.companion, default="auto"),
+        public_url=reader.read("public_url", parse.public_url, default=None),
         origins=reader.origins,
     )
     if ("llm_url" in reader.origins) != ("llm_model" in reader.origins):
@@ -159,6 +162,8 @@ def _shown(value: object) -> str:
         return os.pathsep.join(str(item) for item in cast("tuple[object, ...]", value))
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"  # Without ".0", which would not be read back.
     return "" if value is None else str(value)
 
 
@@ -168,72 +173,6 @@ def _variable(name: str) -> str:
 
 def _default_home() -> Path:
     return platformdirs.user_data_path("dome", appauthor=False)
-
-
-def _folder(text: str) -> Path:
-    try:
-        path = Path(text).expanduser()
-    except RuntimeError as error:
-        raise InvalidInput(f"{text!r} names a user without a home folder") from error
-    if not path.is_absolute():
-        raise InvalidInput(f"{text!r} is not a whole path; start it at the root or with ~")
-    return path
-
-
-def _folders(text: str) -> tuple[Path, ...]:
-    return tuple(_folder(part.strip()) for part in text.split(os.pathsep) if part.strip())
-
-
-def _backend(text: str) -> Backend:
-    if text.lower() == "cloudflare":
-        raise InvalidInput("'cloudflare' is not built yet; use embedded")
-    _choice(text.lower(), ("embedded",))
-    return "embedded"
-
-
-def _log_level(text: str) -> LogLevel:
-    return _choice(text.upper(), ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
-
-
-def _companion(text: str) -> Companion:
-    return _choice(text.lower(), ("auto", "off"))
-
-
-def _choice(text: str, choices: Sequence[T]) -> T:
-    for choice in choices:
-        if choice == text:
-            return choice
-    raise InvalidInput(f"{text!r} is not one of {', '.join(map(str, choices))}")
-
-
-def _boolean(text: str) -> bool:
-    if text.lower() not in _BOOLEANS:
-        raise InvalidInput(f"{text!r} is not true or false")
-    return _BOOLEANS[text.lower()]
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-            raise InvalidInput(f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _user(text: str) -> str:
-    if not _USER.fullmatch(text):
-        raise InvalidInput(f"{text!r} must be 1 to 64 letters, digits or any of . _ @ -")
-    return text
-
-
-def _service_url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.username or parts.password:
-        raise InvalidInput("the URL holds a password; set DOME_LLM_API_KEY instead")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidInput(f"{text!r} is not an http or https URL")
-    return text.rstrip("/")
 
 
 class _Reader:
@@ -272,6 +211,9 @@ class _Reader:
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
+            return
+        except NotADirectoryError:
+            self.problems.append(f"DOME_HOME: {path.parent} is not a folder")
             return
         except (OSError, ValueError) as error:
             # A ValueError's text may quote the file, but only around what is not TOML.

@@ -4,12 +4,15 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
 
-from dome_mcp.app import Door
+from dome_mcp.app import Dome, Door
 from dome_mcp.background import running
+from dome_mcp.companion_launch import companion_kept
 from dome_mcp.server import build_server
 from dome_mcp.settings import Settings
 
@@ -58,6 +61,13 @@ def log_to_stderr(settings: Settings) -> None:
         _log.warning("%s", warning)
 
 
+@asynccontextmanager
+async def _at_work(dome: Dome) -> AsyncIterator[None]:
+    """What goes on beside the calls: vectors are made, and somebody fires the reminders."""
+    async with running(dome), companion_kept(dome):
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class _Session:
     """What runs beside the serving, and the order in which it ends."""
@@ -71,7 +81,7 @@ class _Session:
         """Holds the application open, once it is asked for, until its scope is cancelled."""
         try:
             with self.application:
-                await self.door.keep(running)
+                await self.door.keep(_at_work)
         finally:
             self.closed.set()
 

@@ -1,14 +1,13 @@
-"""Time zones: a name to a zone, and the zone this machine is set to."""
+"""The time zone this machine is set to."""
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
-from dome_mcp.core.errors import InvalidInput
+from dome_mcp.core.zones import zone_or_none
 
 # Zones that share every offset of the samples are told apart by who is likely to be asking.
 _LIKELY = (
@@ -47,20 +46,6 @@ class MachineZone:
     warning: str | None = None
 
 
-def parse_zone(name: str) -> ZoneInfo:
-    """The zone of an IANA name such as `Europe/Berlin`.
-
-    Raises:
-        InvalidInput: no such zone; the hint has the names that come close.
-    """
-    zone = _zone_or_none(name.strip())
-    if zone is not None:
-        return zone
-    close = _close_names(name.strip())
-    hint = f"Did you mean {' or '.join(close)}?" if close else "Send a name like Europe/Berlin."
-    raise InvalidInput(f"There is no time zone {name!r}.", hint)
-
-
 def machine_zone(
     environ: Mapping[str, str],
     localtime: Path = Path("/etc/localtime"),
@@ -87,7 +72,7 @@ def _zone_by_offsets(offset_at: Callable[[datetime], timedelta | None]) -> Machi
     wanted = [offset_at(sample) for sample in _SAMPLES]
     others = sorted(available_timezones(), key=lambda name: ("/" not in name, name))
     for name in (*_LIKELY, *others):
-        zone = _zone_or_none(name)
+        zone = zone_or_none(name)
         if zone is None:
             continue
         if all(s.astimezone(zone).utcoffset() == w for s, w in zip(_SAMPLES, wanted, strict=True)):
@@ -112,23 +97,4 @@ def _zone_of_path(text: str) -> ZoneInfo | None:
     """The zone of a name, or of a path into a zoneinfo tree."""
     _, inside, tail = text.replace("\\", "/").rpartition("zoneinfo/")
     name = tail if inside else text
-    return _zone_or_none(name.removeprefix("posix/").removeprefix("right/"))
-
-
-def _zone_or_none(name: str) -> ZoneInfo | None:
-    if not name:
-        return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        # ValueError: not a relative path; OSError: a folder such as "Europe".
-        return None
-
-
-def _close_names(name: str) -> list[str]:
-    """At most three zones that are spelt alike, or whose city it is, whatever the case."""
-    wanted = name.casefold().replace(" ", "_")
-    by_folded = {known.casefold(): known for known in sorted(available_timezones())}
-    cities = [known for folded, known in by_folded.items() if folded.rpartition("/")[2] == wanted]
-    alike = [by_folded[folded] for folded in get_close_matches(wanted, by_folded, n=3)]
-    return list(dict.fromkeys(cities + alike))[:3]
+    return zone_or_none(name.removeprefix("posix/").removeprefix("right/"))

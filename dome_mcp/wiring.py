@@ -13,13 +13,11 @@ from dome_mcp.backends.embedded.models import LazyEmbedder, describe
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.backends.embedded.vectors import VECTOR_SCHEMA, SqliteVectors
 from dome_mcp.core.ports import LanguageModel, Ports, Statement
-from dome_mcp.settings import NO_MODEL, Settings
+from dome_mcp.settings import BLOB_FOLDER, DATABASE_FILE, NO_MODEL, Settings
 from dome_mcp.store import meta
 from dome_mcp.store.notes import eligible_notes
 from dome_mcp.store.schema import migrate
 
-DATABASE_FILE = "dome.db"
-BLOB_FOLDER = "blobs"
 MODEL_FOLDER = "models"
 
 

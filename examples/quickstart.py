@@ -70,6 +70,7 @@ def server(home: Path) -> StdioServerParameters:
         "DOME_HOME": str(home),
         "DOME_ALLOWED_ROOTS": str(DOCUMENTS),
         "DOME_LOG_LEVEL": "ERROR",
+        "DOME_COMPANION": "off",
     }
     return StdioServerParameters(command=sys.executable, args=["-m", "dome_mcp"], env=settings)
 

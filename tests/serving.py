@@ -15,7 +15,7 @@ from mcp.types import CallToolResult, TextContent
 from dome_mcp.app import Dome, Door, Opener
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.background import running
-from dome_mcp.core.ports import Embedder, Ports
+from dome_mcp.core.ports import Embedder
 from dome_mcp.protocol import DomeServer
 from dome_mcp.server import build_server
 from dome_mcp.settings import Settings
@@ -105,8 +105,3 @@ def text_of(result: CallToolResult) -> str:
     (block,) = result.content
     assert isinstance(block, TextContent)
     return block.text
-
-
-def with_ports(dome: Dome, ports: Ports) -> Dome:
-    """The same application on other drivers."""
-    return Dome(dome.settings, ports, dome.holder, dome.pending)

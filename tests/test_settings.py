@@ -54,6 +54,7 @@ def test_every_setting_is_read_from_the_environment(tmp_path: Path) -> None:
         DOME_URL_TIMEOUT_SECONDS="7",
         DOME_LOG_LEVEL="debug",
         DOME_COMPANION="off",
+        DOME_PUBLIC_URL="https://dome.example.org/me/",
     )
     assert settings == Settings(
         home=tmp_path,
@@ -70,6 +71,7 @@ def test_every_setting_is_read_from_the_environment(tmp_path: Path) -> None:
         url_timeout_seconds=7.0,
         log_level="DEBUG",
         companion="off",
+        public_url="https://dome.example.org/me",
     )
 
 
@@ -201,6 +203,11 @@ def test_a_secret_never_shows(tmp_path: Path) -> None:
     assert ("DOME_LLM_API_KEY", "***", "environment") in describe(settings)
 
 
+def test_a_data_folder_that_is_a_file_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("not a folder")
+    assert problems_of(tmp_path / "home") == (f"DOME_HOME: {tmp_path / 'home'} is not a folder",)
+
+
 def test_describe_names_every_setting_with_its_value(tmp_path: Path) -> None:
     lines = describe(settings_of(tmp_path, DOME_ALLOWED_ROOTS=str(tmp_path)))
     assert [variable for variable, _, _ in lines] == [f"DOME_{name.upper()}" for name in NAMES]
@@ -228,3 +235,25 @@ def test_settings_do_not_import_what_is_slow() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     slow = {"pydantic", "mcp", "httpx", "numpy", "asyncio", "anyio", "email"}
     assert not slow & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8080", "https://dome.example.org:8443/a/b"])
+def test_links_may_lead_to_this_machine_or_to_an_https_address(tmp_path: Path, url: str) -> None:
+    assert settings_of(tmp_path, DOME_PUBLIC_URL=url).public_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://dome.example.org",
+        "https://anna:secret@dome.example.org",
+        "https://dome.example.org/?page=1",
+        "dome.example.org",
+        "ftp://dome.example.org",
+    ],
+)
+def test_links_that_others_could_read_or_that_lead_nowhere_are_refused(
+    tmp_path: Path, url: str
+) -> None:
+    (problem,) = problems_of(tmp_path, DOME_PUBLIC_URL=url)
+    assert "https URL such as" in problem

@@ -1,4 +1,4 @@
-"""Zone names, and the zone of this machine."""
+"""The zone of this machine."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -6,8 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dome_mcp.core.errors import InvalidInput
-from dome_mcp.timezones import machine_zone, parse_zone
+from dome_mcp.timezones import machine_zone
 
 
 def offsets_of(name: str):
@@ -15,31 +14,6 @@ def offsets_of(name: str):
         return instant.astimezone(ZoneInfo(name)).utcoffset()
 
     return offset_at
-
-
-def test_a_zone_is_known_by_its_name() -> None:
-    assert parse_zone(" Europe/Berlin ") == ZoneInfo("Europe/Berlin")
-
-
-@pytest.mark.parametrize(
-    ("name", "suggestion"),
-    [
-        ("Europe/Berln", "Europe/Berlin"),
-        ("europe/paris", "Europe/Paris"),
-        ("Ushuaia", "America/Argentina/Ushuaia"),
-        ("new york", "America/New_York"),
-    ],
-)
-def test_an_unknown_zone_names_the_close_ones(name: str, suggestion: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        parse_zone(name)
-    assert suggestion in caught.value.hint
-
-
-@pytest.mark.parametrize("name", ["", "Europe", "../../etc/passwd", "/etc/passwd", "Mars/Phobos"])
-def test_what_is_no_zone_is_refused(name: str) -> None:
-    with pytest.raises(InvalidInput, match="no time zone"):
-        parse_zone(name)
 
 
 @pytest.mark.parametrize(

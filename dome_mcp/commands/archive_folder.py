@@ -4,6 +4,8 @@
     notes.jsonl        a line for each note, with all that is needed to restore it
     notes/*.md         the same notes to be read, a file each
     originals/*        the files that notes were made of, byte for byte
+    tasks.jsonl        a line for each task, where there are any
+    reminders.jsonl    a line for each reminder, where there are any
 
 It is written beside its place, as `NAME.partial`, and renamed when it is complete.
 """
@@ -13,7 +15,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TextIO, cast
@@ -26,6 +28,8 @@ from dome_mcp.services.archive import ArchivedNote, from_record, to_record
 
 MARKER = "export.json"
 RECORDS = "notes.jsonl"
+TASKS = "tasks.jsonl"
+REMINDERS = "reminders.jsonl"
 _NOTES = "notes"
 _ORIGINALS = "originals"
 _FORMAT = {"format": "dome-export", "version": 1}
@@ -73,6 +77,20 @@ class ExportWriter:
             text = to_markdown(archived.note, original=path)
             target = self._folder / _NOTES / file_name(archived.note)
             target.write_text(text, encoding="utf-8", newline="\n")
+
+    def add_lines(self, name: str, records: Sequence[Mapping[str, object]]) -> None:
+        """Appends a line for each record to a file of the export.
+
+        Raises:
+            QuotaExhausted, BackendRejected: the disk is full, or refuses.
+        """
+        with (
+            _translated(),
+            open(self._folder / name, "a", encoding="utf-8", newline="\n") as file,
+        ):
+            file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+            file.flush()
+            os.fsync(file.fileno())
 
     def _write_original(self, archived: ArchivedNote) -> dict[str, object]:
         if archived.original is None:
@@ -127,15 +145,34 @@ def read_records(folder: Path) -> Iterator[tuple[str, ArchivedNote | DomeError]]
                 yield f"{RECORDS} line {number}", error
 
 
+def read_lines(folder: Path, name: str) -> Iterator[tuple[str, Mapping[str, object] | DomeError]]:
+    """Each line of a file of an export as (place, object), or (place, what is wrong with it).
+
+    Nothing where the export has no such file.
+    """
+    if not (folder / name).is_file():
+        return
+    with open(folder / name, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield f"{name} line {number}", _object(line)
+            except DomeError as error:
+                yield f"{name} line {number}", error
+
+
 def _archived(folder: Path, line: str) -> ArchivedNote:
+    fields = _object(line)
+    return from_record(fields, _read_original(folder, fields))
+
+
+def _object(line: str) -> Mapping[str, object]:
     try:
         record = json.loads(line)
     except ValueError as error:
         raise InvalidInput("The line is not JSON.", "Take the file as it was exported.") from error
     if not isinstance(record, dict):
         raise InvalidInput("The line is no object.", "Take the file as it was exported.")
-    fields = cast("Mapping[str, object]", record)
-    return from_record(fields, _read_original(folder, fields))
+    return cast("Mapping[str, object]", record)
 
 
 def _read_original(folder: Path, fields: Mapping[str, object]) -> Original | None:

@@ -11,7 +11,7 @@ from dome_mcp import client_config
 from dome_mcp.commands.output import Output
 from dome_mcp.commands.shell import Invocation
 from dome_mcp.core.errors import InvalidInput
-from dome_mcp.settings import Settings, describe
+from dome_mcp.settings import CONFIG_FILE, Settings, describe
 
 _API_KEY = "DOME_LLM_API_KEY"
 
@@ -39,7 +39,10 @@ async def connect(invocation: Invocation) -> int:
     arguments, output = invocation.arguments, invocation.output
     client: client_config.Client = arguments.client
     command, args = client_config.launch_command(sys.executable, uvx=_uvx())
-    env = _variables(invocation.settings())
+    settings = invocation.settings()
+    env = _variables(settings)
+    if settings.origins.get("llm_api_key") == "environment":
+        output.remark(f"{_API_KEY} is left out. Put llm_api_key into {settings.home / CONFIG_FILE}")
     path = _path(invocation, client)
     snippet = client_config.snippet(client, command=command, args=args, env=env)
     shell_command = client_config.claude_code_command(

@@ -22,6 +22,7 @@ from dome_mcp.commands.output import Output, Progress
 from dome_mcp.commands.shell import FAILED, Invocation
 from dome_mcp.core.errors import BackendError, ConfigurationError, DomeError
 from dome_mcp.intake import parse_text
+from dome_mcp.services.companions import companion_state
 from dome_mcp.services.integrity import Finding, Level, examine, findings
 from dome_mcp.services.repair import repair
 from dome_mcp.services.status import counts
@@ -29,6 +30,7 @@ from dome_mcp.settings import Settings
 
 _ABANDONED_AFTER = timedelta(hours=1)
 _OFF = "off"
+_LATE_SECONDS = 60.0
 _RESTORE = "Restore it from a backup or an export."
 _MARKS: dict[Level, tuple[str, str]] = {
     "ok": ("ok     ", "green"),
@@ -98,9 +100,25 @@ async def _check_data(dome: Dome) -> list[Finding]:
     found = [Finding("notes", "ok", total)]
     seen = await examine(dome.ports, is_abandoned=partial(_is_abandoned, dome))
     found += findings(seen)
+    found += await _check_companion(dome)
     index = await index_state(dome)
     if index.note and dome.ports.embedder is not None:
         found.append(Finding("index", "warning", index.note, "Run `dome-mcp reindex`."))
+    return found
+
+
+async def _check_companion(dome: Dome) -> list[Finding]:
+    """Whether somebody fires the reminders, and how they do."""
+    now = dome.now()
+    state = await companion_state(dome.ports.database, now=now)
+    if problem := state.problem(now):
+        return [Finding("companion", "warning", problem)]
+    words = "running" if state.is_running else "not running; nothing is to fire"
+    found = [Finding("companion", "ok", words)]
+    if state.lag_seconds >= _LATE_SECONDS:
+        late = f"what it has to do is {round(state.lag_seconds)} s late"
+        found.append(Finding("companion", "warning", late, "See companion.log."))
+    found += [Finding("companion", "warning", error) for error in state.last_errors]
     return found
 
 

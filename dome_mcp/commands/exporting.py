@@ -1,10 +1,11 @@
-"""`dome-mcp export`."""
+"""`dome-mcp export`: notes, tasks and reminders into a folder."""
 
 from collections.abc import AsyncIterator
 
 import anyio.to_thread
 
 from dome_mcp.app import Dome, opened
+from dome_mcp.commands.archive_agenda import write_agenda
 from dome_mcp.commands.archive_folder import ExportWriter, require_free, writing
 from dome_mcp.commands.output import Progress
 from dome_mcp.commands.shell import FAILED, Invocation, described
@@ -19,7 +20,7 @@ _ORIGINAL_LOST = NotFound("original", "of this note", "Its text is in the export
 
 
 async def export(invocation: Invocation) -> int:
-    """Writes every note to a new folder; 1 where something of a note is lost."""
+    """Writes everything to a new folder; 1 where something of a note is lost."""
     arguments, output = invocation.arguments, invocation.output
     folder = whole_path(arguments.folder)
     failures: list[tuple[str, DomeError]] = []
@@ -27,14 +28,17 @@ async def export(invocation: Invocation) -> int:
         await anyio.to_thread.run_sync(lambda: require_free(folder, replaces=arguments.force))
         with output.progress() as show, writing(folder) as writer:
             written = await _write_all(dome, writer, failures, show=show)
+            tasks, reminders = await write_agenda(dome, writer)
     output.value(
         {
             "folder": str(folder),
             "notes": written,
+            "tasks": tasks,
+            "reminders": reminders,
             "failed": [{"note_id": note_id, **described(error)} for note_id, error in failures],
         }
     )
-    output.line(f"{written} notes written to {folder}.")
+    output.line(f"{written} notes, {tasks} tasks and {reminders} reminders written to {folder}.")
     for note_id, error in failures:
         output.line(f"failed   {note_id}: {error}", "red")
     return FAILED if failures else 0

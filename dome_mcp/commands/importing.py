@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from dome_mcp.app import Dome, opened
+from dome_mcp.commands.archive_agenda import restore_agenda
 from dome_mcp.commands.archive_folder import is_export, read_records
 from dome_mcp.commands.indexing import index_state, wait_for_vectors
 from dome_mcp.commands.ingest import allowing
@@ -43,6 +44,7 @@ async def restore_folder(invocation: Invocation) -> int:
         with invocation.output.progress() as show:
             if is_export(folder):
                 await _restore_all(dome, folder, tally, show=show)
+                await restore_agenda(dome, folder, tally)
             else:
                 labels = labels_of(arguments)
                 await read_files(dome, [str(folder)], labels, tally=tally, show=show)

@@ -6,7 +6,6 @@ finds the rest by the hash of its bytes, without parsing it again.
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,10 +15,9 @@ import anyio.to_thread
 from dome_mcp.app import Dome
 from dome_mcp.commands.output import Progress
 from dome_mcp.commands.tally import Tally
-from dome_mcp.core.drafts import Labels, NoteDraft, clean_context, clean_tags
+from dome_mcp.core.drafts import Labels, NoteDraft, clean_context
 from dome_mcp.core.errors import BackendUnavailable, DomeError, QuotaExhausted
 from dome_mcp.core.identifiers import content_hash
-from dome_mcp.documents.markdown import split_front_matter
 from dome_mcp.documents.registry import SUPPORTED_EXTENSIONS
 from dome_mcp.intake import draft_of_path
 from dome_mcp.services.ingest import contents_present, ingest, ingest_many
@@ -30,7 +28,6 @@ _BATCH_BYTES = 32_000_000
 _BATCHES_AT_ONCE = 3
 """Most of a batch's time goes by waiting for the disk to make its originals durable."""
 
-_MARKDOWN = (".md", ".markdown")
 _PARSERS = 2
 """Threads that parse. More do not help: most parsers hold the interpreter's lock."""
 
@@ -182,7 +179,7 @@ async def _drafts(
     async def parse(file: Path) -> None:
         try:
             drafts[file] = await anyio.to_thread.run_sync(
-                partial(_draft, dome, file, labels), limiter=parsing
+                partial(draft_of_path, dome, str(file), labels), limiter=parsing
             )
         except DomeError as error:
             tally.fail(str(file), error)
@@ -191,12 +188,3 @@ async def _drafts(
         for file in files:
             tasks.start_soon(parse, file)
     return [(str(file), drafts[file]) for file in files if file in drafts]
-
-
-def _draft(dome: Dome, file: Path, labels: Labels) -> NoteDraft:
-    """The file's draft, for a worker thread; a Markdown file's own tags are added."""
-    draft = draft_of_path(dome, str(file), labels)
-    if file.suffix.lower() not in _MARKDOWN or draft.original is None:
-        return draft
-    own, _ = split_front_matter(draft.original.data.decode("utf-8", "replace"))
-    return replace(draft, tags=clean_tags((*draft.tags, *own.tags)))

@@ -1,5 +1,6 @@
 """`dome-mcp search` and `dome-mcp ask`."""
 
+import shutil
 import textwrap
 from datetime import tzinfo
 
@@ -12,8 +13,11 @@ from dome_mcp.core.errors import BackendError
 from dome_mcp.core.model import Answer, Citation, Passage, SearchResult
 from dome_mcp.services import answer as answering
 from dome_mcp.services import search as searching
+from dome_mcp.tools.excerpts import excerpt, shortened
 
 _EXCERPT = 400
+_WIDEST = 100
+"""Longer lines are hard to read."""
 
 
 async def search(invocation: Invocation) -> int:
@@ -32,7 +36,7 @@ async def search(invocation: Invocation) -> int:
             await _load_model(dome)
         result = await searching.search(request, dome.ports, user_id=dome.user_id)
     invocation.output.value(search_shape(result, settings.timezone))
-    _print_passages(result, request.offset, settings.timezone, output=invocation.output)
+    _print_passages(result, request, settings.timezone, output=invocation.output)
     return 0
 
 
@@ -68,11 +72,13 @@ async def _load_model(dome: Dome) -> None:
         return  # The search says itself what it did without.
 
 
-def _print_passages(result: SearchResult, offset: int, zone: tzinfo, *, output: Output) -> None:
-    for number, passage in enumerate(result.passages, offset + 1):
+def _print_passages(
+    result: SearchResult, request: searching.SearchRequest, zone: tzinfo, *, output: Output
+) -> None:
+    for number, passage in enumerate(result.passages, request.offset + 1):
         output.line(f"{number}. {passage.title}", "bold")
         output.line(f"   {_origin(passage, zone)}, score {passage.score:.2f}", "dim")
-        output.line(textwrap.indent(_excerpt(passage.text), "   "))
+        output.line(_indented(excerpt(passage.text, request.query, width=_EXCERPT), "   "))
         output.line()
     if not result.passages:
         output.line("No match.")
@@ -87,7 +93,7 @@ def _print_answer(answer: Answer, zone: tzinfo, output: Output) -> None:
     output.line()
     for citation in answer.citations:
         output.line(f"[{citation.n}] {citation.title}, {_origin(citation, zone)}", "dim")
-        output.line(textwrap.indent(_excerpt(citation.quote), "    "))
+        output.line(_indented(shortened(citation.quote, _EXCERPT), "    "))
     if not answer.answered and answer.passages:
         closest = ", ".join(dict.fromkeys(passage.title for passage in answer.passages[:5]))
         output.line(f"Closest: {closest}", "dim")
@@ -101,6 +107,13 @@ def _origin(part: Passage | Citation, zone: tzinfo) -> str:
     return ", ".join(filter(None, (date, place(part), part.note_id)))
 
 
-def _excerpt(text: str) -> str:
-    shown = text if len(text) <= _EXCERPT else text[:_EXCERPT].rsplit(" ", 1)[0] + " …"
-    return textwrap.fill(" ".join(shown.split()), width=96)
+def _indented(text: str, indent: str) -> str:
+    """The text as a paragraph that fits the terminal."""
+    width = min(shutil.get_terminal_size().columns, _WIDEST)
+    return textwrap.fill(
+        " ".join(text.split()),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+    )

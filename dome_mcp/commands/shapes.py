@@ -71,7 +71,8 @@ def state(index: IndexState) -> str:
 def place(part: Passage | Citation) -> str:
     """Where a passage stands, for people: `p. 3, Plan > Kitchen`; may be empty."""
     page = f"p. {part.page}" if part.page is not None else ""
-    return ", ".join(filter(None, (page, part.heading)))
+    heading = part.heading if part.heading != part.title else ""
+    return ", ".join(filter(None, (page, heading)))
 
 
 def _citation_shape(citation: Citation, zone: tzinfo) -> Shape:

@@ -18,6 +18,9 @@ class Tally:
     stored: int = 0
     updated: int = 0
     unchanged: int = 0
+    tasks: int = 0
+    reminders: int = 0
+    """These two come back from an export only; the counts above are of notes."""
     notes: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
     failures: list[tuple[str, DomeError]] = field(default_factory=list[tuple[str, DomeError]])
     skipped: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -48,6 +51,8 @@ def report(tally: Tally, index: IndexState, output: Output) -> int:
             "stored": tally.stored,
             "updated": tally.updated,
             "unchanged": tally.unchanged,
+            "tasks": tally.tasks,
+            "reminders": tally.reminders,
             "failed": [{"source": source, **described(error)} for source, error in tally.failures],
             "skipped": [{"source": source, "reason": reason} for source, reason in tally.skipped],
             "notes": tally.notes,
@@ -56,6 +61,8 @@ def report(tally: Tally, index: IndexState, output: Output) -> int:
         }
     )
     parts = [f"{tally.stored} stored", f"{tally.updated} updated", f"{tally.unchanged} unchanged"]
+    if tally.tasks or tally.reminders:
+        parts.append(f"{tally.tasks} tasks, {tally.reminders} reminders")
     if tally.failures:
         parts.append(f"{len(tally.failures)} failed")
     output.line(", ".join(parts) + ".")

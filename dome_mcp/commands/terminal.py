@@ -18,12 +18,13 @@ def print_line(text: str, style: str, *, file: TextIO) -> None:
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, file: TextIO) -> None:
     """Prints rows under headers, wrapped to the terminal's width.
 
-    The first column is never cut, because it holds what the next command wants: an id.
+    The first column is never cut, because it holds what the next command wants: an id. None is
+    squeezed out.
     """
     table = Table(box=None, header_style="bold", pad_edge=False)
     for number, header in enumerate(headers):
         longest = max((len(row[number]) for row in rows), default=0)
-        table.add_column(header, min_width=0 if number else longest)
+        table.add_column(header, min_width=len(header) if number else longest)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console(file=file, highlight=False).print(table)

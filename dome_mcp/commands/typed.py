@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 import anyio
 import anyio.to_thread
 
-from dome_mcp.core.drafts import Labels
+from dome_mcp.core.drafts import Labels, clean_context, clean_tags
 from dome_mcp.core.errors import Forbidden, InvalidInput, NotFound
 from dome_mcp.core.model import NoteFilter
-from dome_mcp.core.timestamps import parse_instant
+from dome_mcp.core.timestamps import parse_end, parse_instant
 
 STANDARD_INPUT = "-"
 _PIECE_BYTES = 1 << 18
@@ -119,13 +119,13 @@ def filter_of(arguments: argparse.Namespace, zone: ZoneInfo) -> NoteFilter:
     """The filter that `--tag`, `--context`, `--note`, `--since` and `--until` give.
 
     Raises:
-        InvalidInput: a date is none.
+        InvalidInput: a date is none, or a label is too long.
     """
     since, until = arguments.since, arguments.until
     return NoteFilter(
-        tags=tuple(arguments.tags or ()),
-        context=arguments.context,
+        tags=clean_tags(tuple(arguments.tags or ())),
+        context=clean_context(arguments.context) or None,
         note_ids=tuple(arguments.note_ids or ()),
         since=parse_instant(since, zone, name="--since") if since else None,
-        until=parse_instant(until, zone, name="--until", end_of_day=True) if until else None,
+        until=parse_end(until, zone, name="--until") if until else None,
     )

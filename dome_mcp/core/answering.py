@@ -100,15 +100,7 @@ def citation(n: int, unit: Unit, passage: Passage) -> Citation:
 
 def index_warnings(index: IndexState) -> tuple[str, ...]:
     """What the reader of an answer should know about the state of the index."""
-    warnings: list[str] = []
-    if index.note:
-        warnings.append(index.note)
-    if index.pending_chunks:
-        warnings.append(
-            f"{index.pending_chunks} passages are not indexed by meaning yet; "
-            "they are found by their words only."
-        )
-    return tuple(warnings)
+    return () if index.note is None else (index.note,)
 
 
 def without_marks(text: str) -> str:

@@ -15,6 +15,7 @@ from dome_mcp.core.model import Chunk, Document, Original
 MAX_TITLE = 200
 MAX_TAGS = 50
 MAX_LABEL = 100
+MAX_SOURCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,8 @@ def draft_note(
 ) -> NoteDraft:
     """The note that storing `document` with these labels makes.
 
-    `origin` is the URI of the file or page that was read; it is the note's source unless the
-    labels name another.
+    It has the labels' tags and the document's own. `origin` is the URI of the file or page that
+    was read; it is the note's source unless the labels name another.
 
     Raises:
         InvalidInput: no text, or a label that is too long.
@@ -82,15 +83,15 @@ def draft_note(
         note_id=note_id,
         title=clean_title(labels.title or document.title or infer_title(document.text)),
         text=document.text,
-        tags=clean_tags(labels.tags),
+        tags=clean_tags((*labels.tags, *document.tags)),
         context=context,
-        source=labels.source or origin,
+        source=clean_source(labels.source) or origin,
         content_type=document.content_type,
         content_hash=digest,
         created_at=labels.created_at or document.created_at or now,
         chunks=draft_chunks(note_id, document),
         original=original,
-        origin=None if labels.source else origin,
+        origin=None if clean_source(labels.source) else origin,
     )
 
 
@@ -129,6 +130,21 @@ def clean_context(context: str | None) -> str:
         InvalidInput: it is too long.
     """
     return _label("context", context or "")
+
+
+def clean_source(source: str | None) -> str | None:
+    """The source without outer space; None for none.
+
+    Raises:
+        InvalidInput: it is too long; it is shown with every passage.
+    """
+    named = " ".join((source or "").split())
+    if len(named) > MAX_SOURCE:
+        raise InvalidInput(
+            f"The source is {len(named)} characters long.",
+            f"Send a name or an address of at most {MAX_SOURCE} characters.",
+        )
+    return named or None
 
 
 def clean_tags(tags: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ DomeError
     BackendRejected      it will not do this, however often it is asked
     QuotaExhausted       it will do this again at a known time
     BackendProtocolError it answered with something its contract does not allow
+  DeliveryFailed         a channel refused a notice
   ConfigurationError     start-up: every bad setting at once
 """
 
@@ -114,6 +115,21 @@ class QuotaExhausted(BackendError):
 
 class BackendProtocolError(BackendError):
     """The backend's answer is not one its contract allows."""
+
+
+class DeliveryFailed(DomeError):
+    """A channel did not take a notice; `retryable` says whether it may take it later.
+
+    `retry_after` is in seconds, where the channel named a time. The message is shown to the user
+    and holds no secret of the channel's address.
+    """
+
+    def __init__(
+        self, message: str, hint: str = "", *, retryable: bool, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint)
+        self.retryable = retryable
+        self.retry_after = retry_after
 
 
 class ConfigurationError(DomeError):

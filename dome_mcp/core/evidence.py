@@ -19,6 +19,9 @@ _ITEM = re.compile(
 _ROW = re.compile(r"\|\s*(?P<body>.*?)\s*\|?$", re.DOTALL)
 _RULE = re.compile(r"[\s|:*_=+~`.-]*")
 _LEADERS = re.compile(r"\s\.$|(\. ?){5}")  # dots of a table of contents
+_PAGE_NUMBERS = re.compile(r"[^\W\d].*,\s*\d+(?:,\s*\d+)*\s*$")  # an entry of an index of words
+_SHORTEST_INDEX = 6
+"""Lines; a short list of names and numbers may well be what was asked for."""
 _MARKUP = "#>*-_ "
 _LONGEST_LIST = 400
 """Characters; a longer list is quoted by item only."""
@@ -65,10 +68,15 @@ class Unit:
 
 
 def evidence_units(passages: Sequence[Passage]) -> list[Unit]:
-    """Every unit of the passages, in order; what two passages both say counts once."""
+    """Every unit of the passages, in order; what two passages both say counts once.
+
+    The index at the end of a book names everything and says nothing, so it is no evidence.
+    """
     units: list[Unit] = []
     seen: set[str] = set()
     for index, passage in enumerate(passages):
+        if _is_index_of_words(passage.text):
+            continue
         for unit in units_of(passage.text, _place(passage)):
             key = " ".join(unit.text.split()).casefold()
             if key in seen:
@@ -78,6 +86,12 @@ def evidence_units(passages: Sequence[Passage]) -> list[Unit]:
             kind = UnitKind.HEADING if is_title else unit.kind
             units.append(replace(unit, passage=index, kind=kind))
     return units
+
+
+def _is_index_of_words(text: str) -> bool:
+    lines = [line for line in text.splitlines() if line.strip()]
+    entries = sum(bool(_PAGE_NUMBERS.match(line.strip())) for line in lines)
+    return len(lines) >= _SHORTEST_INDEX and 2 * entries > len(lines)
 
 
 def _place(passage: Passage) -> str:

@@ -23,14 +23,17 @@ class Document:
     """What a parser takes from bytes: one text, and where each stretch of it stood.
 
     `sections` are in order, do not overlap and may leave gaps; `page` counts from 1 (pages,
-    slides, sheets); `heading` is the path of headings, joined by ` > `.
+    slides, sheets); `heading` is the path of headings, joined by ` > `. `tags` are those that
+    stand in the document itself.
     """
 
     text: str
     content_type: str
     title: str | None = None
     created_at: datetime | None = None
+    """Naive where the document gives no offset: the wall clock of whoever wrote it."""
     sections: tuple[Section, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from dome_mcp.core.agenda import Channel, Notice
 from dome_mcp.core.model import Completion, Match, NoteFilter, Turn
 
 Value = str | int | float | bytes | None
@@ -196,6 +197,36 @@ class BlobStore(Protocol):
 
         Raises:
             BackendUnavailable: the store cannot be reached.
+        """
+        ...
+
+
+class EventQueue(Protocol):
+    """Wakes whoever delivers. A message may be lost, repeated or reordered; rows decide."""
+
+    async def send(self, bodies: Sequence[str]) -> None:
+        """Hands over messages, each a short JSON text; returns when the queue has them.
+
+        Raises:
+            BackendUnavailable: the queue cannot be reached; the deliveries stay claimable.
+        """
+        ...
+
+
+class Notifier(Protocol):
+    """Brings a notice to the user by one kind of channel. It tries once; retry is the policy's."""
+
+    @property
+    def kind(self) -> str: ...
+
+    async def notify(self, notice: Notice, channel: Channel, *, idempotency_key: str) -> str:
+        """Sends the notice and returns a receipt: what the other side called it, or its status.
+
+        The same key again is the same notice: where the protocol has a place for it (a header, a
+        Message-ID, a tag), the receiver can tell a repetition.
+
+        Raises:
+            DeliveryFailed: it was not taken; `retryable` where it may be later.
         """
         ...
 

@@ -104,6 +104,7 @@ def assemble(
     *,
     title: str | None = None,
     created_at: datetime | None = None,
+    tags: tuple[str, ...] = (),
     title_from: Collection[Literal["heading", "line"]] = ("heading", "line"),
 ) -> Document:
     """The document of these parts, a blank line between each two.
@@ -137,6 +138,7 @@ def assemble(
         or None,
         created_at=created_at,
         sections=tuple(sections),
+        tags=tags,
     )
 
 

@@ -26,6 +26,18 @@ _WESTERN = re.compile(
     rb"[\x00-\x7f\x80\x82\x84\x85\x8c\x91-\x97\x9c\xa0\xa3\xa7\xa9\xab\xae\xb0\xb4\xb7\xbb"
     rb"\xc0-\xd6\xd8-\xf6\xf8-\xff]*"
 )
+# Whoever declares one of these means the larger encoding that Windows writes under its name.
+# Source: https://encoding.spec.whatwg.org/#names-and-labels
+_MEANT = {
+    "ascii": "cp1252",
+    "iso8859-1": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+}
 _SAMPLE_BYTES = 65_536
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _MAX_CONTROL_SHARE = 0.02
@@ -42,7 +54,7 @@ def decode(data: bytes, *, filename: str, charset: str | None = None) -> str:
             return data.decode(name, errors="replace")
     text = _decoded(data, "utf-8")
     if text is None and charset:
-        text = _decoded(data, charset)
+        text = _decoded(data, _meant(charset))
     if text is None or "\x00" in text[:_SAMPLE_BYTES]:
         text = _decoded(data, _guess(data) or "")
     if text is None or _has_controls(text):
@@ -57,8 +69,17 @@ def decode(data: bytes, *, filename: str, charset: str | None = None) -> str:
 def _decoded(data: bytes, name: str) -> str | None:
     try:
         return data.decode(name)
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeError, LookupError):
         return None
+
+
+def _meant(charset: str) -> str:
+    """The encoding to read where this one was declared."""
+    try:
+        name = codecs.lookup(charset).name
+    except LookupError:
+        return charset
+    return _MEANT.get(name, name)
 
 
 def _guess(data: bytes) -> str | None:

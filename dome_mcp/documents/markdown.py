@@ -1,4 +1,4 @@
-"""Markdown: headings become locations, front matter becomes title and date."""
+"""Markdown: headings become locations, front matter becomes title, date and tags."""
 
 import re
 from collections.abc import Iterator
@@ -39,6 +39,7 @@ def parse(data: bytes, source: Source) -> Document:
         source,
         title=front_matter.title,
         created_at=front_matter.created_at,
+        tags=front_matter.tags,
     )
 
 
@@ -54,7 +55,7 @@ def split_front_matter(text: str) -> tuple[FrontMatter, str]:
     found = FrontMatter(
         title=next(iter(fields.get("title", [])), None),
         created_at=next((date for date in dates if date), None),
-        tags=tuple(fields.get("tags", ())),
+        tags=tuple(tag.strip() for value in fields.get("tags", ()) for tag in value.split(",")),
     )
     return found, text.lstrip("\ufeff")[match.end() :]
 

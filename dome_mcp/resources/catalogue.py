@@ -9,9 +9,9 @@ from mcp.types import Resource, ResourceTemplate
 from dome_mcp.app import Door
 from dome_mcp.core.errors import NotFound
 from dome_mcp.protocol import Catalogue, ResourcePage
-from dome_mcp.resources import notes
+from dome_mcp.resources import agenda, notes
 from dome_mcp.resources.status import read_status
-from dome_mcp.tools.uris import NOTE, ORIGINAL, STATUS
+from dome_mcp.tools.uris import NOTE, ORIGINAL, REMINDERS, STATUS, TASKS
 
 
 def catalogue(door: Door) -> Catalogue:
@@ -35,7 +35,7 @@ def catalogue(door: Door) -> Catalogue:
 
 
 async def _page(door: Door, cursor: str | None) -> ResourcePage:
-    """The status first, then the notes, newest first."""
+    """The status, tasks and reminders first, then the notes, newest first."""
     page = await notes.recent_notes(await door.dome(), cursor)
     if cursor:
         return page
@@ -43,10 +43,10 @@ async def _page(door: Door, cursor: str | None) -> ResourcePage:
         uri=STATUS,
         name="status",
         title="Status",
-        description="Counts, indexing, model, sizes, versions, warnings.",
+        description="Counts, indexing, reminders, model, sizes, versions, warnings.",
         mime_type="application/json",
     )
-    return ResourcePage([status, *page.resources], page.next_cursor)
+    return ResourcePage([status, *agenda.RESOURCES, *page.resources], page.next_cursor)
 
 
 async def _read(door: Door, uri: str) -> ReadResourceContents | None:
@@ -56,10 +56,15 @@ async def _read(door: Door, uri: str) -> ReadResourceContents | None:
         NotFound: there is no such note.
     """
     if uri == STATUS:
-        return await read_status(await door.dome())
+        return await read_status(door)
+    if uri == TASKS:
+        return await agenda.read_tasks(await door.dome())
+    if uri == REMINDERS:
+        return await agenda.read_reminders(await door.dome())
     for template, read in ((NOTE, notes.read_note), (ORIGINAL, notes.read_original)):
         if found := UriTemplate.parse(template).match(uri):
             return await read(await door.dome(), str(found["id"]))
     if uri.startswith("dome:"):
-        raise NotFound("resource", uri, f"There are {STATUS}, {NOTE} and {ORIGINAL}.")
+        known = ", ".join((STATUS, TASKS, REMINDERS, NOTE, ORIGINAL))
+        raise NotFound("resource", uri, f"There are: {known}.")
     return None

@@ -10,21 +10,24 @@ import anyio.to_thread
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 
 from dome_mcp import __version__
-from dome_mcp.app import Dome
-from dome_mcp.core.errors import BackendError
+from dome_mcp.app import Dome, Door
+from dome_mcp.core.errors import DomeError
 from dome_mcp.core.ports import Statement
+from dome_mcp.core.timestamps import local_iso
+from dome_mcp.services.companions import companion_state
 from dome_mcp.services.indexing import semantics
 from dome_mcp.services.status import counts
+from dome_mcp.tools.attention import attention
 
 _MOST_USED = 20
 
 
-async def read_status(dome: Dome) -> ReadResourceContents:
-    """The status as JSON; it answers even where the database does not."""
+async def read_status(door: Door) -> ReadResourceContents:
+    """The status as JSON; it answers even where the application cannot be opened."""
     status: dict[str, Any]
     try:
-        status = await _status(dome)
-    except BackendError as error:
+        status = await _status(await door.dome())
+    except DomeError as error:
         status = {"health": "down", "warnings": [str(error)]}
     return ReadResourceContents(json.dumps(status, ensure_ascii=False), "application/json")
 
@@ -34,10 +37,11 @@ async def _status(dome: Dome) -> dict[str, Any]:
     stored = await counts(ports, user_id=dome.user_id)
     index = await semantics(ports, user_id=dome.user_id)
     embedder, language_model = ports.embedder, ports.language_model
-    warnings = [*settings.warnings, *([index.problem] if index.problem else [])]
+    attend = await attention(dome)
+    problems = [*([index.problem] if index.problem else []), *attend.warnings]
     return {
-        "health": "degraded" if index.problem else "ok",
-        "warnings": warnings,
+        "health": "degraded" if problems else "ok",
+        "warnings": [*settings.warnings, *problems],
         "notes": stored.notes,
         "chunks": stored.chunks,
         "pending_chunks": stored.pending_chunks,
@@ -47,8 +51,22 @@ async def _status(dome: Dome) -> dict[str, Any]:
         "embedding_model_loaded": embedder.is_ready if embedder else False,
         "language_model": language_model.model if language_model else None,
         "timezone": settings.timezone.key,
+        "companion": await _companion(dome),
+        "inbox": list(attend.inbox),
         "bytes": await anyio.to_thread.run_sync(_sizes, settings.home),
         "versions": await _versions(dome),
+    }
+
+
+async def _companion(dome: Dome) -> dict[str, Any]:
+    """How whoever fires the reminders is doing."""
+    state = await companion_state(dome.ports.database, now=dome.now())
+    beat = state.last_beat
+    return {
+        "running": state.is_running,
+        "last_beat": beat and local_iso(beat, dome.settings.timezone),
+        "lag_seconds": round(state.lag_seconds, 1),
+        "last_errors": list(state.last_errors),
     }
 
 

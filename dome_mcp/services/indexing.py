@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dome_mcp.core.errors import BackendError, InvalidInput
+from dome_mcp.core.errors import BackendError, BackendRejected, InvalidInput
 from dome_mcp.core.model import IndexState
 from dome_mcp.core.ports import Embedder, Ports, Statement, VectorEntry
 from dome_mcp.core.queries import embedding_text, takes_context
@@ -80,7 +80,7 @@ async def index_step(
     rows = await ports.database.query(embedding.pending_chunks(user_id, limit=limit))
     pending = [embedding.to_pending_chunk(row) for row in rows]
     if pending:
-        await ports.database.batch(await _embed(pending, ports, user_id=user_id))
+        await ports.database.batch(await _embed_or_refuse(pending, ports, user_id=user_id))
         await ports.vectors.settle()
     left = max(state.state.pending_chunks - len(pending), 0)
     if not left:
@@ -136,6 +136,25 @@ def forget_in_followers(note_id: str, *, user_id: str) -> Statement:
     return embedding.forget_followers(
         note_id, user_id, within_ms=_CONTEXT_WITHIN_MS, notes=CONTEXT_NOTES
     )
+
+
+async def _embed_or_refuse(
+    pending: Sequence[embedding.PendingChunk], ports: Ports, *, user_id: str
+) -> list[Statement]:
+    """As `_embed`; where the model refuses the batch, each chunk is tried by itself.
+
+    A chunk that it refuses then is left without a vector, found by keyword, so that one bad chunk
+    does not keep all later ones waiting.
+    """
+    try:
+        return await _embed(pending, ports, user_id=user_id)
+    except BackendRejected:
+        if len(pending) == 1:
+            return [embedding.mark_embedded(embedding.REFUSED, pending)]
+    statements: list[Statement] = []
+    for chunk in pending:
+        statements += await _embed_or_refuse([chunk], ports, user_id=user_id)
+    return statements
 
 
 async def _embed(

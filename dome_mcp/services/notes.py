@@ -122,7 +122,7 @@ def _decode(cursor: str) -> tuple[int, str]:
     try:
         created_at_ms, note_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * 3))
         return int(created_at_ms), str(note_id)
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InvalidInput(
             "The cursor is not one that list_notes gave.",
             "Send next_cursor of the last page as it was, or none for the first page.",

@@ -24,6 +24,7 @@ from dome_mcp.core.errors import Forbidden, InvalidInput, NotFound, UnreadableDo
 _JUNK = frozenset({"node_modules", "bower_components", "__pycache__", "site-packages", "venv"})
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 _MOST_NAMES = 5000
+_SHOWN_NAMES = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def read_file(
     excluded: Sequence[Path] = (),
     opener: Callable[[str, int], int] = open_unfollowed,
 ) -> SourceFile:
-    """The file at a path or `file:` URI, if the policy allows it.
+    """The file at a whole path or `file:` URI, if the policy allows it.
 
     `excluded` are folders nothing is read from although they lie under a root; `opener` gives the
     descriptor of a path and flags.
@@ -57,16 +58,19 @@ def read_file(
     Raises:
         Forbidden: outside the roots, hidden, excluded, or not readable by this user.
         NotFound: no such file; the hint has names in the folder that come close.
-        InvalidInput: a folder, a pipe or a device.
+        InvalidInput: a path that is not whole; a folder, with what is in it; a pipe or a device.
         UnreadableDocument: larger than `max_bytes`.
     """
+    if not _parse(path).is_absolute():
+        # The folder a server happens to run in means nothing to who names the file.
+        raise InvalidInput("This is not a whole path.", "Send it from the root on, or from ~.")
     real = _policy(roots, excluded).permitted(path)
     try:
         # Looked at before it is opened, because opening a device can already do something.
-        _require_plain_file(real.stat(), max_bytes)
+        _require_plain_file(real, real.stat(), max_bytes)
         with open(real, "rb", opener=opener) as file:
             opened = os.fstat(file.fileno())
-            _require_plain_file(opened, max_bytes)
+            _require_plain_file(real, opened, max_bytes)
             _require_same_file(real, opened)
             data = file.read(max_bytes + 1)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -164,7 +168,7 @@ class _Policy:
         path = _parse(text)
         # Windows asks the server of a share to resolve it; one that no root names is not asked.
         if path.drive.startswith("\\\\") and path.drive.lower() not in self.drives:
-            raise _outside()
+            raise self.outside
         real = Path(os.path.realpath(path))
         refusal = self.refusal(real)
         if refusal is not None:
@@ -175,7 +179,7 @@ class _Policy:
         """Why a real path may not be read; None where it may."""
         below = [real.relative_to(root) for root in self.roots if real.is_relative_to(root)]
         if not below:
-            return _outside()
+            return self.outside
         if all(any(part.startswith(".") for part in path.parts) for path in below):
             return Forbidden(
                 "This path is hidden: a name in it starts with a dot.",
@@ -185,12 +189,14 @@ class _Policy:
             return Forbidden("DOME does not read its own data folder.", "Use search or get_note.")
         return None
 
-
-def _outside() -> Forbidden:
-    return Forbidden(
-        "This path is outside the folders DOME may read.",
-        "Move the file into one of them, or add its folder to DOME_ALLOWED_ROOTS.",
-    )
+    @property
+    def outside(self) -> Forbidden:
+        """The one refusal of whatever is, or is not, outside the roots."""
+        roots = ", ".join(map(str, self.roots)) or "none"
+        return Forbidden(
+            f"This path is outside the folders DOME may read: {roots}.",
+            "Move the file into one of them, or add its folder to DOME_ALLOWED_ROOTS.",
+        )
 
 
 def _folded(path: Path) -> Path:
@@ -213,10 +219,13 @@ def _parse(text: str) -> Path:
     return Path(name)
 
 
-def _require_plain_file(status: os.stat_result, max_bytes: int) -> None:
+def _require_plain_file(real: Path, status: os.stat_result, max_bytes: int) -> None:
     if stat.S_ISDIR(status.st_mode):
+        names = _names(real)
+        shown = ", ".join([*names[:_SHOWN_NAMES], *(["…"] if names[_SHOWN_NAMES:] else [])])
         raise InvalidInput(
-            "This path is a folder.", "Name one file, or run `dome-mcp ingest FOLDER` for all."
+            f"This path is a folder. In it are: {shown or 'no files'}.",
+            "Send one file at a time, or run `dome-mcp ingest FOLDER` for all.",
         )
     if not stat.S_ISREG(status.st_mode):
         raise InvalidInput("This path is a pipe, a socket or a device.", "Name a plain file.")
@@ -245,9 +254,18 @@ def _too_large(max_bytes: int) -> UnreadableDocument:
 def _not_found(real: Path) -> NotFound:
     """The error for a path that is allowed but not there."""
     try:
-        with os.scandir(real.parent) as entries:
-            names = [e.name for e in islice(entries, _MOST_NAMES) if not e.name.startswith(".")]
+        names = _names(real.parent)
     except OSError:
         return NotFound("file", str(real), "Its folder is not there either, or not readable.")
-    close = get_close_matches(real.name, sorted(names), n=3)
+    close = get_close_matches(real.name, names, n=3)
     return NotFound("file", str(real), f"Did you mean {', '.join(close)}?" if close else "")
+
+
+def _names(folder: Path) -> list[str]:
+    """What is in a folder and not hidden, in order.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with os.scandir(folder) as entries:
+        return sorted(e.name for e in islice(entries, _MOST_NAMES) if not e.name.startswith("."))

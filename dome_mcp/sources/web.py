@@ -57,6 +57,11 @@ class SourcePage:
     source_uri: str
     modified_at: datetime | None
 
+    @property
+    def declared_type(self) -> str:
+        """The content type with its charset, as far as the server said."""
+        return f"{self.content_type}; charset={self.charset}" if self.charset else self.content_type
+
 
 async def fetch(
     url: str,

@@ -10,6 +10,9 @@ from dome_mcp.core.ports import Row, Statement
 from dome_mcp.core.timestamps import to_ms
 from dome_mcp.store.notes import optional, to_int
 
+REFUSED = ""
+"""As `embedded_with`: the model refused the chunk; it has no vector and is not asked again."""
+
 _PENDING = """
 SELECT c.chunk_key, c.chunk_id, c.ordinal, c.heading, c.text, n.title, n.context, n.created_at_ms,
   n.note_id, n.revision

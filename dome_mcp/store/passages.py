@@ -17,7 +17,7 @@ SELECT c.chunk_key, -f.rank AS keyword
 FROM chunks_fts f
 CROSS JOIN chunks c ON c.chunk_key = f.rowid
 CROSS JOIN notes n ON n.note_key = c.note_key
-WHERE NOT (SELECT is_few FROM eligible)
+WHERE (SELECT count(*) FROM eligible) > CAST(?6 AS INTEGER)
   AND chunks_fts MATCH (SELECT expression FROM telling) AND f.rank MATCH ?2 AND {condition}
 ORDER BY f.rank LIMIT CAST(?3 AS INTEGER)"""
 
@@ -26,16 +26,15 @@ ORDER BY f.rank LIMIT CAST(?3 AS INTEGER)"""
 _AMONG_FEW = """
 SELECT f.rowid AS chunk_key, -f.rank AS keyword
 FROM chunks_fts f
-WHERE (SELECT is_few FROM eligible)
+WHERE (SELECT count(*) FROM eligible) <= CAST(?6 AS INTEGER)
   AND chunks_fts MATCH (SELECT coalesce(group_concat(value, ' OR '), '""') FROM json_each(?1))
   AND f.rank MATCH ?2 AND +f.rowid IN (
-    SELECT c.chunk_key FROM notes n CROSS JOIN chunks c ON c.note_key = n.note_key
-    WHERE {condition})
+    SELECT c.chunk_key FROM eligible e CROSS JOIN chunks c ON c.note_key = e.note_key)
 ORDER BY -f.rank DESC LIMIT CAST(?3 AS INTEGER)"""
 
+# One note more than few, so that many can be told from few without counting them all.
 _ELIGIBLE = """
-SELECT count(*) <= CAST(?6 AS INTEGER) AS is_few
-FROM (SELECT 1 FROM notes n WHERE {condition} LIMIT CAST(?6 AS INTEGER) + 1)"""
+SELECT n.note_key FROM notes n WHERE {listing} LIMIT CAST(?6 AS INTEGER) + 1"""
 
 # BM25 costs by the row: of a term in each third chunk it would score a third of all chunks. So the
 # terms are taken from the rarest on while the chunks that hold them stay within a budget.
@@ -92,6 +91,8 @@ def candidates(
     rank: str,
     keyword_limit: int,
     chunk_ids: tuple[str, ...],
+    scored_chunks: int = SCORED_CHUNKS,
+    few_notes: int = FEW_NOTES,
 ) -> Statement:
     """The best keyword matches and the named chunks, each once, in no order of merit.
 
@@ -100,15 +101,16 @@ def candidates(
     for a chunk that is among the rows only because it was named.
     """
     condition = filters.among(user_id, among, first=7)
+    listing = filters.among(user_id, among, first=7, starts_from_tags=True)
     return Statement(
-        _CANDIDATES.format(condition=condition.sql),
+        _CANDIDATES.format(condition=condition.sql, listing=listing.sql),
         (
             json.dumps(terms),
             rank,
             keyword_limit,
             json.dumps(chunk_ids),
-            SCORED_CHUNKS,
-            FEW_NOTES,
+            scored_chunks,
+            few_notes,
             *condition.params,
         ),
     )

@@ -89,17 +89,29 @@ class DomeTool(Tool):
         given = {
             name: value
             for name, value in arguments.items()
-            if value is not None and (value != "" or name in required)
+            if value is not None and (name in required or not _is_blank(value))
         }
+        if missing := [name for name in required if name not in given]:
+            raise ToolError(f"{self.name} needs {', '.join(missing)}.")
         try:
             return self.fn_metadata.validate_arguments(given)
         except ValidationError as error:
             raise ToolError(f"Wrong arguments for {self.name}: {_in_words(error)}.") from error
 
 
+def _is_blank(value: object) -> bool:
+    return isinstance(value, str) and not value.strip()
+
+
 def _in_words(error: ValidationError) -> str:
     """What is wrong with which argument, without the values, which are the caller's."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
-        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+        f"{'.'.join(map(str, problem['loc']))} {_demand(problem['msg'])}" for problem in problems
     )
+
+
+def _demand(message: str) -> str:
+    """Pydantic's words for what a value has to be, in those of JSON."""
+    words = message.replace("Input should be", "must be")
+    return words.replace("tuple", 'list of strings such as ["a", "b"]')

@@ -1,7 +1,7 @@
 """Telling clients which resources a tool has changed."""
 
 from dome_mcp.tools._boundary import Call
-from dome_mcp.tools.uris import STATUS, note_uri
+from dome_mcp.tools.uris import REMINDERS, STATUS, TASKS, note_uri
 
 
 async def tell_changed(call: Call, note_id: str) -> None:
@@ -9,3 +9,9 @@ async def tell_changed(call: Call, note_id: str) -> None:
     await call.notify_resource_updated(note_uri(note_id))
     await call.notify_resource_updated(STATUS)
     await call.notify_resources_changed()
+
+
+async def tell_agenda_changed(call: Call) -> None:
+    """Says that tasks and reminders, which move together, are not what they were."""
+    for uri in (TASKS, REMINDERS, STATUS):
+        await call.notify_resource_updated(uri)

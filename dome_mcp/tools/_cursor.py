@@ -1,4 +1,8 @@
-"""The cursor of a search: an offset, and a digest of the search it belongs to."""
+"""The cursor of a search: a digest of the search it belongs to, and an offset.
+
+In this order, and with a digest that is no number, it can never be taken for a cursor of
+list_notes, nor the other way about.
+"""
 
 import base64
 import hashlib
@@ -10,7 +14,7 @@ from dome_mcp.services.search import SearchRequest
 
 def encode(offset: int, request: SearchRequest) -> str:
     """The opaque cursor of the page that starts at `offset` of this search."""
-    content = json.dumps([offset, _digest(request)])
+    content = json.dumps([_digest(request), offset])
     return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 
 
@@ -21,9 +25,9 @@ def decode(cursor: str, request: SearchRequest) -> int:
         InvalidInput: no cursor at all, or one of another search.
     """
     try:
-        offset, digest = json.loads(base64.urlsafe_b64decode(cursor + "=" * 3))
+        digest, offset = json.loads(base64.urlsafe_b64decode(cursor + "=" * 3))
         position = int(offset)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InvalidInput(
             "The cursor is not one that search gave.",
             "Send next_cursor of the last page as it was, or none for the first page.",
@@ -38,4 +42,4 @@ def decode(cursor: str, request: SearchRequest) -> int:
 
 def _digest(request: SearchRequest) -> str:
     search = repr((request.query, request.mode, request.among))
-    return hashlib.sha256(search.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return "s" + hashlib.sha256(search.encode("utf-8", "surrogatepass")).hexdigest()[:12]

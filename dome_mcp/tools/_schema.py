@@ -4,8 +4,10 @@ from typing import Any, cast
 
 Schema = dict[str, Any]
 
-_NOTHING: tuple[object, ...] = (None, "", [], ())
-_TELLING = frozenset({"note_id", "text", "quote"})
+_NOTHING: tuple[object, ...] = (None, "", [], (), 0, False)
+_TELLING = frozenset({"note_id", "task_id", "reminder_id", "text", "quote"})
+_BESIDES = frozenset({"inbox"})
+"""Lists that stand in the results of many tools, whose items are not described in each."""
 
 
 def lean_input(schema: Schema) -> Schema:
@@ -21,7 +23,7 @@ def lean_output(schema: Schema) -> Schema:
     properties = _lean(schema, _definitions(schema)).get("properties", {})
     return {
         "type": "object",
-        "properties": {name: _shallow(value) for name, value in properties.items()},
+        "properties": {name: _shallow(name, value) for name, value in properties.items()},
     }
 
 
@@ -51,12 +53,12 @@ def _lean(schema: Schema, definitions: dict[str, Schema]) -> Schema:
     return lean
 
 
-def _shallow(schema: Schema) -> Schema:
+def _shallow(name: str, schema: Schema) -> Schema:
     shallow: Schema = {"type": schema["type"]}
     if "enum" in schema:
         shallow["enum"] = schema["enum"]
     properties = schema.get("items", {}).get("properties")
-    if properties:
-        telling = {name: {"type": properties[name]["type"]} for name in _TELLING & set(properties)}
+    if properties and name not in _BESIDES:
+        telling = {key: {"type": properties[key]["type"]} for key in _TELLING & set(properties)}
         shallow["items"] = {"type": "object", "properties": dict(sorted(telling.items()))}
     return shallow

@@ -21,7 +21,7 @@ from dome_mcp.tools._results import (
 )
 from dome_mcp.tools.excerpts import excerpt, shortened
 from dome_mcp.tools.fences import fenced
-from dome_mcp.tools.parameters import Names, Since, Until, note_filter
+from dome_mcp.tools.parameters import Names, NoteIds, Since, Until, note_filter
 from dome_mcp.tools.search import head
 
 DEFAULT_PASSAGES = 8
@@ -55,7 +55,7 @@ async def rag_answer(
     limit: Annotated[int, Field(le=MAX_LIMIT)] = DEFAULT_PASSAGES,
     tags: Names = (),
     context: str = "",
-    note_ids: Names = (),
+    note_ids: NoteIds = (),
     since: Since = "",
     until: Until = "",
     session_id: str = "",

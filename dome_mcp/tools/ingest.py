@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from dome_mcp.app import Dome
 from dome_mcp.core.drafts import Labels
 from dome_mcp.core.errors import InvalidInput
-from dome_mcp.core.model import Ingested
+from dome_mcp.core.model import Ingested, Note
 from dome_mcp.core.timestamps import parse_instant
 from dome_mcp.tools._boundary import Call, define, dome_of, reply
 from dome_mcp.tools._changes import tell_changed
@@ -43,7 +43,7 @@ async def ingest(
     *,
     call: Call,
     text: str = "",
-    path: Annotated[str, Field(description="Local file")] = "",
+    path: Annotated[str, Field(description="Whole local path")] = "",
     url: str = "",
     title: str = "",
     tags: Names = (),
@@ -53,8 +53,7 @@ async def ingest(
 ) -> Annotated[CallToolResult, Stored]:
     """Save something to remember: send exactly one of text, path, url. Findable at once. To change
     a saved note use update_note."""
-    if sum(map(bool, (text, path, url))) != 1:
-        raise InvalidInput("Send exactly one of text, path and url.")
+    _require_one_origin(text=text, path=path, url=url)
     dome = await dome_of(call)
     labels = Labels(
         title=title or None,
@@ -72,7 +71,18 @@ async def ingest(
     await call.report_progress(2, 2, "Stored")
     if not ingested.duplicate:
         await tell_changed(call, ingested.note.note_id)
-    return _reply(ingested)
+    return _reply(ingested, dome, has_labels=labels != Labels())
+
+
+def _require_one_origin(*, text: str, path: str, url: str) -> None:
+    sent = [name for name, value in (("text", text), ("path", path), ("url", url)) if value]
+    if len(sent) != 1:
+        what = f"You sent {' and '.join(sent)}." if sent else "There is nothing to save."
+        raise InvalidInput(what, "Send exactly one of text, path and url.")
+    if path.lower().startswith(("http://", "https://")):
+        raise InvalidInput("path is the address of a page.", "Send it as url.")
+    if url.lower().startswith(("file:", "/", "~")):
+        raise InvalidInput("url is a local file.", "Send it as path.")
 
 
 async def _take_in(dome: Dome, labels: Labels, *, text: str, path: str, url: str) -> Ingested:
@@ -86,27 +96,36 @@ async def _take_in(dome: Dome, labels: Labels, *, text: str, path: str, url: str
     return await intake.ingest_text(dome, text, labels)
 
 
-def _reply(ingested: Ingested) -> CallToolResult:
+def _reply(ingested: Ingested, dome: Dome, *, has_labels: bool) -> CallToolResult:
     note = ingested.note
+    pending = note.pending if dome.ports.embedder else 0
     stored: Stored = {
         "note_id": note.note_id,
         "title": note.title,
         "chunks": note.chunks,
-        "status": "ready" if note.is_indexed else "indexing",
+        "status": "indexing" if pending else "ready",
         "duplicate": ingested.duplicate,
         "updated": ingested.updated,
     }
-    return reply(_sentence(ingested), stored)
-
-
-def _sentence(ingested: Ingested) -> str:
-    note = ingested.note
-    title = json.dumps(shortened(note.title, 80), ensure_ascii=False)
     if ingested.duplicate:
-        return f"Already there as note {note.note_id}, {title}; nothing was written."
-    verb = "Updated" if ingested.updated else "Stored"
-    if note.is_indexed:
-        how = "findable by keyword and meaning"
+        return reply(_known(note, has_labels=has_labels), stored)
+    if pending:
+        how = f"findable by keyword; {_counted(pending)} are still being indexed for meaning"
     else:
-        how = f"findable by keyword; {note.pending} chunks are still being indexed for meaning"
-    return f"{verb} note {note.note_id}, {title}: {note.chunks} chunks, {how}."
+        how = "findable by keyword and meaning" if dome.ports.embedder else "findable by keyword"
+    verb = "Updated" if ingested.updated else "Stored"
+    return reply(f"{verb} {_named(note)}: {_counted(note.chunks)}, {how}.", stored)
+
+
+def _known(note: Note, *, has_labels: bool) -> str:
+    known = f"Already there as {_named(note)}; nothing was written."
+    return f"{known} To change its title, tags or context use update_note." if has_labels else known
+
+
+def _named(note: Note) -> str:
+    title = json.dumps(shortened(note.title, 80), ensure_ascii=False)
+    return f"note {note.note_id}, {title}"
+
+
+def _counted(chunks: int) -> str:
+    return "1 chunk" if chunks == 1 else f"{chunks} chunks"

@@ -16,7 +16,7 @@ from dome_mcp.tools._changes import tell_changed
 from dome_mcp.tools._results import NoteSummary, NoteText, note_summary
 from dome_mcp.tools.excerpts import shortened
 from dome_mcp.tools.fences import fenced
-from dome_mcp.tools.parameters import Names, Since, Until, note_filter
+from dome_mcp.tools.parameters import Names, NoteId, Since, Until, note_filter
 
 PAGE_CHARACTERS = 20_000
 MAX_PAGE_CHARACTERS = 100_000
@@ -54,7 +54,7 @@ def tools() -> list[Tool]:
 
 
 async def get_note(
-    note_id: str,
+    note_id: NoteId,
     *,
     call: Call,
     offset: Annotated[int, Field(ge=0)] = 0,
@@ -77,7 +77,7 @@ async def get_note(
     if end < len(whole):
         text["next_offset"] = end
     lines = [_line(summary), f"Revision {note.revision}, {note.characters} characters."]
-    if note.pending:
+    if note.pending and dome.ports.embedder:
         lines.append(f"{note.pending} of {note.chunks} chunks are not indexed for meaning yet.")
     page = [fenced("\n".join([*lines, "", text["text"]]))]
     if "next_offset" in text:
@@ -114,7 +114,7 @@ async def list_notes(
 
 
 async def update_note(
-    note_id: str,
+    note_id: NoteId,
     *,
     call: Call,
     revision: Annotated[int, Field(description="The one you read")] = 0,
@@ -143,7 +143,7 @@ async def update_note(
     return reply(f"Changed. Revision {note.revision}:\n{fenced(_line(summary))}", summary)
 
 
-async def delete_note(note_id: str, *, call: Call) -> Annotated[CallToolResult, Deleted]:
+async def delete_note(note_id: NoteId, *, call: Call) -> Annotated[CallToolResult, Deleted]:
     """Delete one note and its file for good. Only when the user asks; find the id with search or
     list_notes first."""
     dome = await dome_of(call)

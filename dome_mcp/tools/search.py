@@ -18,7 +18,7 @@ from dome_mcp.tools._boundary import READS, Call, define, dome_of, reply
 from dome_mcp.tools._results import PassageResult, passage_results
 from dome_mcp.tools.excerpts import excerpt, shortened
 from dome_mcp.tools.fences import fenced
-from dome_mcp.tools.parameters import Names, Since, Until, note_filter
+from dome_mcp.tools.parameters import Names, NoteIds, Since, Until, note_filter
 
 READY = "ready"
 
@@ -51,7 +51,7 @@ async def search(
     mode: SearchMode = "hybrid",
     tags: Names = (),
     context: str = "",
-    note_ids: Names = (),
+    note_ids: NoteIds = (),
     since: Since = "",
     until: Until = "",
     cursor: str = "",

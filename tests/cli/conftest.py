@@ -72,6 +72,8 @@ def cli(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
         "DOME_HOME": str(home),
         # Keyword search is enough for most tests, and starts at once.
         "DOME_EMBEDDING_MODEL": "off",
+        # No process may outlive its test.
+        "DOME_COMPANION": "off",
         "DOME_TIMEZONE": "Europe/Berlin",
         "DOME_ALLOWED_ROOTS": str(tmp_path / "documents"),
     }

@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import signal
 import subprocess
 import sys
@@ -40,6 +41,18 @@ def test_without_a_command_it_serves_until_standard_input_ends(cli: Cli, words: 
     process = cli.start(*words)
     out, _ = process.communicate(timeout=30)
     assert (process.returncode, out) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+def test_a_person_who_starts_the_server_by_hand_is_told_what_it_waits_for(cli: Cli) -> None:
+    terminal_end, server_end = os.openpty()
+    process = cli.start(stdin=server_end)
+    os.write(terminal_end, b"\x04")  # Ctrl-D
+    out, err = process.communicate(timeout=30)
+    os.close(terminal_end)
+    os.close(server_end)
+    assert (process.returncode, out) == (0, "")
+    assert "dome-mcp --help" in err
 
 
 def test_a_mistyped_command_is_answered_with_the_ones_there_are(cli: Cli) -> None:
@@ -173,6 +186,15 @@ def test_on_a_narrow_terminal_an_id_is_shown_whole() -> None:
     rows = [[note_id, "A very long title " * 20, "tag " * 40]]
     terminal.print_table(("id", "title", "tags"), rows, file=file)
     assert note_id in file.getvalue()
+
+
+def test_on_a_narrow_terminal_no_column_is_squeezed_out() -> None:
+    file = io.StringIO()
+    rows = [["01M867DM4M4QK8NFT5DD5KR1S0", "A very long title " * 20, "house"]]
+    terminal.print_table(("id", "title", "context"), rows, file=file)
+    header, row, *_ = file.getvalue().splitlines()
+    assert header.split() == ["id", "title", "context"]
+    assert row.rstrip().endswith("house")
 
 
 def test_in_a_pipe_a_row_is_one_line_with_tabs() -> None:

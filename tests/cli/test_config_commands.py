@@ -55,6 +55,14 @@ def test_a_key_is_not_copied_into_a_clients_file(cli: Cli) -> None:
     )
     assert "DOME_LLM_MODEL" in ran.out
     assert "API_KEY" not in ran.out
+    assert f"Put llm_api_key into {cli.home / 'config.toml'}" in ran.err
+
+
+def test_what_is_copied_into_a_clients_file_is_read_back(cli: Cli) -> None:
+    ran = cli("config", "cursor", DOME_URL_TIMEOUT_SECONDS="7", DOME_MAX_DOCUMENT_MB="5")
+    env = json.loads(ran.out)["mcpServers"]["dome"]["env"]
+    assert env["DOME_URL_TIMEOUT_SECONDS"] == "7"
+    assert cli("config", "show", **env).code == 0
 
 
 def test_writing_keeps_what_the_file_had_and_a_copy_of_it(cli: Cli, tmp_path: Path) -> None:

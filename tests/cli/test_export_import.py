@@ -64,7 +64,13 @@ def test_an_export_holds_each_note_as_markdown_and_each_original(
 ) -> None:
     folder = tmp_path / "out"
     ran = stocked("export", str(folder), "--json")
-    assert ran.json == {"folder": str(folder), "notes": 5, "failed": []}
+    assert ran.json == {
+        "folder": str(folder),
+        "notes": 5,
+        "tasks": 0,
+        "reminders": 0,
+        "failed": [],
+    }
     files = tree(folder)
     assert {name.partition("/")[0] for name in files} == {
         "export.json",

@@ -34,6 +34,10 @@ def test_a_listing_is_newest_first_and_comes_in_pages(cli: Cli) -> None:
     assert "text" not in first["notes"][0]
 
 
+def test_a_listing_takes_tags_as_people_write_them(cli: Cli, note_id: str) -> None:
+    assert cli.note_ids("--tag", "#Garden") == [note_id]
+
+
 def test_a_listing_in_a_pipe_is_a_line_a_note(cli: Cli, note_id: str) -> None:
     ran = cli("notes", "list")
     cells = ran.out.rstrip("\n").split("\t")

@@ -1,5 +1,7 @@
 """`search` and `ask`: the same answers for people and for programs."""
 
+import pytest
+
 from tests.cli.conftest import Cli, jsonl
 
 HOUSE = jsonl(
@@ -48,6 +50,21 @@ def test_a_search_for_people_shows_title_date_and_text(cli: Cli) -> None:
     assert "1. Chimney\n   2026-02-10, " in ran.out
     assert "   The chimney sweep comes every year in October.\n" in ran.out
     assert "only keyword search works" in ran.out
+
+
+def test_a_long_passage_is_shown_around_what_was_asked_and_fits_the_terminal(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    text = f"{'The garden fence is green. ' * 25}The turbine hums at noon."
+    cli("ingest", "-", "--title", "Fence", stdin=text)
+    shown = cli("search", "turbine").out
+    assert "The turbine hums at noon." in " ".join(shown.split())
+    assert max(map(len, shown.splitlines()[2:-2])) <= 60
+
+
+def test_a_heading_that_is_the_title_is_not_shown_twice(cli: Cli) -> None:
+    assert ", Boiler" not in stocked(cli)("search", "warranty").out
 
 
 def test_no_match_is_said_and_is_no_failure(cli: Cli) -> None:

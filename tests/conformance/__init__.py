@@ -6,5 +6,6 @@ pytest.register_assert_rewrite(
     "tests.conformance.database_suite",
     "tests.conformance.blob_suite",
     "tests.conformance.embedder_suite",
+    "tests.conformance.notifier_suite",
     "tests.conformance.vector_suite",
 )

@@ -8,6 +8,7 @@ import pytest
 from dome_mcp.backends.embedded.blobs import FileBlobs
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.core.ports import BlobStore, Database, Value
+from tests.conformance.notifier_benches import CANNOT
 
 
 def unchanged(value: Value) -> Value:
@@ -44,3 +45,19 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     """An empty blob store."""
     return FileBlobs(tmp_path / "blobs")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out the notifier tests that need what a kind of channel has no place for."""
+    impossible = [item for item in items if _needs(item) & CANNOT.get(_kind(item), set())]
+    items[:] = [item for item in items if item not in impossible]
+    config.hook.pytest_deselected(items=impossible)
+
+
+def _needs(item: pytest.Item) -> set[str]:
+    return {need for mark in item.iter_markers("needs") for need in mark.args}
+
+
+def _kind(item: pytest.Item) -> str:
+    callspec = getattr(item, "callspec", None)  # only parametrised tests have one
+    return callspec.params.get("bench", "") if callspec else ""

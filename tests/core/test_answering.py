@@ -160,7 +160,6 @@ def test_an_index_that_is_behind_makes_no_certain_denial(index: IndexState) -> N
 def test_the_state_of_the_index_becomes_warnings() -> None:
     assert index_warnings(IndexState()) == ()
     assert index_warnings(IndexState(note="It loads.")) == ("It loads.",)
-    assert index_warnings(IndexState(pending_chunks=3))[0].startswith("3 passages")
 
 
 def test_no_passages_are_no_answer() -> None:

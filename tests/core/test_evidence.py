@@ -92,3 +92,18 @@ def test_a_rule_below_a_table_makes_no_header_of_its_last_row() -> None:
     assert kinds["Tiles | 780 EUR"] == (UnitKind.ROW, "Item | Cost")
     assert kinds["Oven | 749"] == (UnitKind.ROW, "Item | Cost")
     assert kinds["Done."] == (UnitKind.SENTENCE, "")
+
+
+def test_the_index_of_a_book_is_no_evidence() -> None:
+    entries = ["Punkt, 34", "Rand, 3, 28", "Raum", "hausdorffscher, 8", "kompakter, 14", "Weg, 22"]
+    assert evidence_units([passage("\n".join(entries))]) == []
+
+
+def test_a_short_list_of_names_and_numbers_is_evidence() -> None:
+    units = evidence_units([passage("Ann, 34\nBen, 28\nOur guests so far.")])
+    assert any("Ben" in one.text for one in units)
+
+
+def test_dates_at_the_ends_of_lines_make_no_index() -> None:
+    lines = [f"{month} 3, 2026 the meter read {number}." for number, month in enumerate("ABCDEF")]
+    assert evidence_units([passage("\n".join(lines))]) != []

@@ -76,20 +76,25 @@ def test_the_title_is_the_first_that_says_something(
     ("text", "instant"),
     [
         ("D:20240309103000+01'00'", datetime(2024, 3, 9, 9, 30, tzinfo=UTC)),
-        ("D:20240309", datetime(2024, 3, 9, tzinfo=UTC)),
+        ("D:20240309", datetime(2024, 3, 9)),
+        ("D:20240309103000Z", datetime(2024, 3, 9, 10, 30, tzinfo=UTC)),
         ("2024-03-09T10:30:00Z", datetime(2024, 3, 9, 10, 30, tzinfo=UTC)),
-        ("2024-03-09", datetime(2024, 3, 9, tzinfo=UTC)),
+        ("2024-03-09", datetime(2024, 3, 9)),
         ("Sat, 09 Mar 2024 10:30:00 -0500", datetime(2024, 3, 9, 15, 30, tzinfo=UTC)),
-        ("2015", datetime(2015, 1, 1, tzinfo=UTC)),
+        ("2015", datetime(2015, 1, 1)),
         ("1851-10-18", None),
         ("9999-12-31T23:59:59-10:00", None),
+        ("9999-12-31T23:59:59Z", None),
+        ("9999-12-31", None),
         ("D:20241399", None),
         ("last Tuesday", None),
         ("", None),
         (None, None),
     ],
 )
-def test_dates_in_metadata_become_utc_instants(text: str | None, instant: datetime | None) -> None:
+def test_dates_in_metadata_are_utc_or_without_an_offset_naive(
+    text: str | None, instant: datetime | None
+) -> None:
     assert parse_date(text) == instant
 
 
@@ -118,6 +123,23 @@ def test_a_declared_encoding_is_used_where_the_bytes_are_not_utf_8() -> None:
     assert (
         parse(data, filename="a.txt", content_type="text/plain; charset=ISO-8859-2").text == "ţară"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "declared"),
+    [
+        ("“It’s 5 €”", "cp1252", "iso-8859-1"),
+        ("“It’s 5 €”", "cp1252", "us-ascii"),
+        ("①日本語", "cp932", "shift_jis"),
+        ("ţară", "iso-8859-2", "ISO-8859-2"),
+        ("café au lait, général, déjà vu", "latin-1", "undefined"),
+        ("café au lait, général, déjà vu", "latin-1", "no-such-charset"),
+    ],
+)
+def test_a_declared_encoding_means_what_the_web_means_by_it(
+    text: str, encoding: str, declared: str
+) -> None:
+    assert decode(text.encode(encoding), filename="a.txt", charset=declared) == text
 
 
 def test_supported_extensions_are_lower_case_and_hold_no_picture() -> None:

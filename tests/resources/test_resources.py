@@ -2,6 +2,8 @@
 
 import base64
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,11 @@ from mcp.types import (
     TextResourceContents,
 )
 
-from dome_mcp.core.errors import BackendUnavailable
+from dome_mcp.app import Dome
+from dome_mcp.core.errors import BackendUnavailable, QuotaExhausted
 from dome_mcp.core.ports import Row, Statement
-from tests.serving import BREAD, LISBON, Serving, call
+from dome_mcp.settings import Settings
+from tests.serving import BREAD, LISBON, Serving, call, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -93,6 +97,18 @@ async def test_the_status_of_a_database_that_is_down_says_so(
     assert caught.value.error.code == INTERNAL_ERROR
 
 
+async def test_the_status_of_an_application_that_cannot_be_opened_says_why(tmp_path: Path) -> None:
+    @asynccontextmanager
+    async def fail(settings: Settings) -> AsyncIterator[Dome]:
+        raise QuotaExhausted("sqlite", "open", "The disk is full.", "Free some disk space.")
+        yield
+
+    home = tmp_path / "home"
+    async with serving(home, opener=fail) as served, Client(served.server) as client:
+        status = json.loads((await read(client, "dome://status")).text)
+    assert status == {"health": "down", "warnings": ["The disk is full. Free some disk space."]}
+
+
 async def test_blobs_on_disk_are_counted(client: Client, tmp_path: Path) -> None:
     (tmp_path / "shelf.md").write_text("The shelf needs six brackets.")
     await call(client, "ingest", path=str(tmp_path / "shelf.md"))
@@ -100,14 +116,16 @@ async def test_blobs_on_disk_are_counted(client: Client, tmp_path: Path) -> None
     assert status["bytes"]["blobs"] == len("The shelf needs six brackets.")
 
 
-async def test_resources_are_the_status_and_the_notes_newest_first(client: Client) -> None:
+async def test_resources_are_what_is_open_and_the_notes_newest_first(client: Client) -> None:
     for day in range(1, 4):
         await call(
             client, "ingest", text=f"Note {day}", title=f"Day {day}", created_at=f"2026-01-0{day}"
         )
     listed = (await client.list_resources()).resources
-    assert listed[0].uri == "dome://status"
-    assert [resource.title for resource in listed[1:]] == ["Day 3", "Day 2", "Day 1"]
+    assert [resource.uri for resource in listed[:3]] == [
+        "dome://status", "dome://tasks", "dome://reminders",
+    ]  # fmt: skip
+    assert [resource.title for resource in listed[3:]] == ["Day 3", "Day 2", "Day 1"]
 
 
 async def test_many_resources_come_in_pages(client: Client) -> None:
@@ -116,8 +134,8 @@ async def test_many_resources_come_in_pages(client: Client) -> None:
     first = await client.list_resources()
     rest = await client.list_resources(cursor=first.next_cursor)
     uris = {resource.uri for page in (first, rest) for resource in page.resources}
-    assert len(first.resources) == 51
-    assert len(uris) == 61
+    assert len(first.resources) == 53
+    assert len(uris) == 63
     assert rest.next_cursor is None
 
 

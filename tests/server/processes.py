@@ -14,14 +14,15 @@ from anyio.abc import Process
 from anyio.streams.text import TextReceiveStream
 
 COMMAND = [sys.executable, "-m", "dome_mcp"]
+OFF = {"DOME_EMBEDDING_MODEL": "off", "DOME_COMPANION": "off"}
 PATIENCE_SECONDS = 30.0
 """Far more than anything here takes; a test that waits so long has failed."""
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
-    """This process's environment, with other settings of DOME; without a model unless named."""
+    """This environment with other settings of DOME; no model and no companion unless named."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("DOME_")}
-    return {**inherited, "DOME_HOME": str(home), "DOME_EMBEDDING_MODEL": "off", **settings}
+    return {**inherited, "DOME_HOME": str(home), **OFF, **settings}
 
 
 @dataclass

@@ -114,7 +114,7 @@ async def inspect(commands: Path, home: Path, *arguments: str) -> tuple[int, str
         result = await anyio.run_process(
             [
                 commands / "mcp-inspector", "--cli", "-e", f"DOME_HOME={home}",
-                "-e", "DOME_EMBEDDING_MODEL=off", *COMMAND, *arguments,
+                "-e", "DOME_EMBEDDING_MODEL=off", "-e", "DOME_COMPANION=off", *COMMAND, *arguments,
             ],
             env=node_environment(),
             stderr=sys.stderr,
@@ -126,7 +126,7 @@ async def inspect(commands: Path, home: Path, *arguments: str) -> tuple[int, str
 async def test_the_inspector_finds_every_schema_portable(commands: Path, tmp_path: Path) -> None:
     code, output = await inspect(commands, tmp_path, "--method", "tools/list", "--strict")
     assert code == 0
-    assert len(json.loads(output)["tools"]) == 7
+    assert len(json.loads(output)["tools"]) == 14
 
 
 async def test_the_inspector_saves_a_note_and_finds_it(commands: Path, tmp_path: Path) -> None:

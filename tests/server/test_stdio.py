@@ -4,12 +4,17 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 
+from dome_mcp.backends.embedded.sqlite import SqliteDatabase
+from dome_mcp.core.agenda import DeliveryPolicy
+from dome_mcp.services.dispatch import tick
 from tests.server.processes import COMMAND, environment, started
 from tests.serving import BREAD, ERAS, LISBON, call, refused
 
@@ -41,6 +46,40 @@ async def test_notes_are_saved_found_answered_from_changed_and_deleted(
         assert (await call(client, "get_note", note_id=note_id))["text"].startswith("Anna canc")
         await call(client, "delete_note", note_id=note_id)
         assert "no note" in await refused(client, "get_note", note_id=note_id)
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_what_fired_while_no_assistant_ran_is_told_to_the_next_one(
+    tmp_path: Path, era: str
+) -> None:
+    server = StdioServerParameters(
+        command=COMMAND[0], args=COMMAND[1:], env=environment(tmp_path, DOME_TIMEZONE="Asia/Tokyo")
+    )
+    async with Client(server, mode=era) as client:
+        made = await call(client, "create_reminder", text="Call Anna", at="+1h", repeat="daily")
+        reminder_id = made["reminder"]["reminder_id"]
+        assert len(made["reminder"]["next_fires"]) == 3
+        assert made["reminder"]["local"].endswith("+09:00")
+        await call(client, "create_task", description="Paint the shelf", due="+2h", remind=["-1h"])
+    async with SqliteDatabase.open(tmp_path / "dome.db") as database:
+        later = datetime.now(UTC) + timedelta(days=1, hours=2)
+        ticked = await tick(database, Dropping(), DeliveryPolicy(), now=later)
+    assert ticked.fired == 2
+    async with Client(server, mode=era) as client:
+        inbox = (await call(client, "list_tasks"))["inbox"]
+        assert {fired["text"] for fired in inbox} == {"Call Anna", "Paint the shelf"}
+        seen = await call(client, "update_reminder", reminder_id=reminder_id, action="acknowledge")
+        assert [fired["text"] for fired in seen["inbox"]] == ["Paint the shelf"]
+        (task,) = (await call(client, "list_tasks"))["tasks"]
+        done = await call(client, "complete_task", task_id=task["task_id"])
+        assert "inbox" not in done
+
+
+class Dropping:
+    """A queue whose messages are all lost."""
+
+    async def send(self, bodies: Sequence[str]) -> None:
+        pass
 
 
 async def test_standard_output_carries_the_protocol_and_nothing_else(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from dome_mcp.backends.embedded.blobs import FileBlobs
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.backends.embedded.vectors import VECTOR_SCHEMA, SqliteVectors
+from dome_mcp.core.errors import BackendRejected
 from dome_mcp.core.ports import Ports, Statement, Vector
 from dome_mcp.store.notes import eligible_notes
 from dome_mcp.store.schema import migrate
@@ -28,11 +29,15 @@ class WordEmbedder:
     max_batch: int = 32
     is_ready: bool = True
     embedded: list[str] = field(default_factory=list)
+    refused: str = "no text has this in it"
+    """The embedder refuses a batch with a text that has these words in it."""
 
     async def warm_up(self) -> None:
         self.is_ready = True
 
     async def embed_passages(self, texts: Sequence[str]) -> Sequence[Vector]:
+        if any(self.refused in text for text in texts):
+            raise BackendRejected("words", "embed", "The model refuses a text.")
         self.embedded += texts
         return [self._vector(text) for text in texts]
 

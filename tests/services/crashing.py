@@ -7,11 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
+from dome_mcp.core.agenda import Channel, Notice
 from dome_mcp.core.model import Match, NoteFilter
 from dome_mcp.core.ports import (
     BlobStore,
     Database,
     Embedder,
+    EventQueue,
+    Notifier,
     Ports,
     Row,
     Statement,
@@ -40,21 +43,34 @@ class Fuse:
         number, self.calls = self.calls, self.calls + 1
         if number == self.at and self.moment == "before":
             raise Crash
-        result = await call()
-        if number == self.at:
-            raise Crash
-        return result
+        try:
+            return await call()
+        finally:  # an answer that is an error, such as a refusal, has been given as well
+            if number == self.at:
+                raise Crash
 
 
 def with_fuse(ports: Ports, fuse: Fuse) -> Ports:
     """The same ports, every awaited call of them going through the fuse."""
     return replace(
         ports,
-        database=_Database(ports.database, fuse),
+        database=database_with_fuse(ports.database, fuse),
         blobs=_Blobs(ports.blobs, fuse),
         embedder=ports.embedder and _Embedder(ports.embedder, fuse),
         vectors=ports.vectors and _Vectors(ports.vectors, fuse),
     )
+
+
+def database_with_fuse(database: Database, fuse: Fuse) -> Database:
+    return _Database(database, fuse)
+
+
+def queue_with_fuse(queue: EventQueue, fuse: Fuse) -> EventQueue:
+    return _Queue(queue, fuse)
+
+
+def notifier_with_fuse(notifier: Notifier, fuse: Fuse) -> Notifier:
+    return _Notifier(notifier, fuse)
 
 
 @dataclass
@@ -141,4 +157,28 @@ class _Vectors:
     ) -> Sequence[Match]:
         return await self.fuse.through(
             lambda: self.inner.search(user_id, vector, limit=limit, among=among)
+        )
+
+
+@dataclass
+class _Queue:
+    inner: EventQueue
+    fuse: Fuse
+
+    async def send(self, bodies: Sequence[str]) -> None:
+        await self.fuse.through(lambda: self.inner.send(bodies))
+
+
+@dataclass
+class _Notifier:
+    inner: Notifier
+    fuse: Fuse
+
+    @property
+    def kind(self) -> str:
+        return self.inner.kind
+
+    async def notify(self, notice: Notice, channel: Channel, *, idempotency_key: str) -> str:
+        return await self.fuse.through(
+            lambda: self.inner.notify(notice, channel, idempotency_key=idempotency_key)
         )

@@ -125,3 +125,8 @@ async def test_ids_sort_by_time(ports: Ports):
         for n in range(3)
     ]
     assert ids == sorted(ids)
+
+
+async def test_a_source_that_would_swell_every_passage_is_refused():
+    with pytest.raises(InvalidInput, match="2001 characters"):
+        draft("One.", source="x" * 2001)

@@ -1,6 +1,8 @@
 """Web servers that a test starts and that end with it, and folders to read from."""
 
+import os
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,6 +49,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(folder, "pages.example")
 
 
+NOBODY = 65_534
+"""The user without rights, by custom."""
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "root"
@@ -60,3 +66,18 @@ def outside(tmp_path: Path) -> Path:
     secret.parent.mkdir()
     secret.write_text("secret")
     return secret
+
+
+@pytest.fixture
+def unprivileged_root(tmp_path: Path) -> Iterator[Path]:
+    """A root, as a user whom modes bind: the superuser, whom they do not, is nobody meanwhile."""
+    if os.geteuid() != 0:
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders let no other user through
+        os.chown(folder, NOBODY, -1)
+        os.seteuid(NOBODY)
+        try:
+            yield Path(folder).resolve()
+        finally:
+            os.seteuid(0)

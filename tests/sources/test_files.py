@@ -9,7 +9,7 @@ import pytest
 
 from dome_mcp.core.errors import DomeError, Forbidden, InvalidInput, NotFound, UnreadableDocument
 from dome_mcp.sources.files import SourceFile, open_unfollowed, read_file
-from tests.sources.trees import grow, needs_modes, needs_posix
+from tests.sources.trees import grow, needs_posix
 
 
 def read(path: object, root: Path, *, max_bytes: int = 100, excluded: Path | None = None):
@@ -195,11 +195,12 @@ def test_a_file_that_hides_its_size_is_still_limited() -> None:
         read_file("/proc/self/status", roots=[Path("/proc")], max_bytes=10)
 
 
-@needs_modes
-def test_a_file_this_user_may_not_read_is_forbidden(root: Path) -> None:
-    (root / "a.txt").write_text("x")
-    (root / "a.txt").chmod(0)
-    assert isinstance(error_of(root / "a.txt", root), Forbidden)
+@needs_posix
+def test_a_file_this_user_may_not_read_is_forbidden(unprivileged_root: Path) -> None:
+    file = unprivileged_root / "a.txt"
+    file.write_text("x")
+    file.chmod(0)
+    assert isinstance(error_of(file, unprivileged_root), Forbidden)
 
 
 def test_a_folder_swapped_for_a_link_before_opening_is_noticed(root: Path, outside: Path) -> None:

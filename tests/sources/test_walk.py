@@ -8,7 +8,7 @@ import pytest
 
 from dome_mcp.core.errors import Forbidden, NotFound
 from dome_mcp.sources.files import walk
-from tests.sources.trees import grow, needs_modes, needs_posix
+from tests.sources.trees import grow, needs_posix
 
 
 def names(walked: Iterator[Path], root: Path) -> list[str]:
@@ -68,15 +68,16 @@ def test_domes_own_data_is_not_walked(root: Path) -> None:
     assert walked(root, excluded=[root / "data"]) == ["b.txt"]
 
 
-@needs_modes
-def test_a_folder_that_cannot_be_read_is_told_and_the_rest_walked(root: Path) -> None:
-    grow(root, "a/x.txt", "b.txt")
-    (root / "a").chmod(0)
+@needs_posix
+def test_a_folder_that_cannot_be_read_is_told_and_the_rest_walked(unprivileged_root: Path) -> None:
+    grow(unprivileged_root, "a/x.txt", "b.txt")
+    closed = unprivileged_root / "a"
+    closed.chmod(0)
     skipped: list[str] = []
     try:
-        found = walked(root, on_skipped=lambda path, reason: skipped.append(path.name))
+        found = walked(unprivileged_root, on_skipped=lambda path, reason: skipped.append(path.name))
     finally:
-        (root / "a").chmod(0o700)
+        closed.chmod(0o700)
     assert (found, skipped) == (["b.txt"], ["a"])
 
 

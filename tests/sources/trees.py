@@ -6,9 +6,6 @@ from pathlib import Path
 import pytest
 
 needs_posix = pytest.mark.skipif(os.name != "posix", reason="pipes and modes of POSIX")
-needs_modes = pytest.mark.skipif(
-    os.name != "posix" or os.geteuid() == 0, reason="root may read whatever the mode says"
-)
 
 
 def grow(root: Path, *paths: str) -> None:

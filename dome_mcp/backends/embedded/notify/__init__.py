@@ -1,0 +1,1 @@
+"""The notifiers, one module for each kind of channel; `registry.notifiers` makes them all."""

@@ -1,0 +1,282 @@
+"""Channels: which kinds there are, what their addresses must hold, and what of them may be shown.
+
+| kind | address | secret in it |
+| --- | --- | --- |
+| `desktop` | none | |
+| `email` | `smtp://user:password@host:port?from=…&to=…&tls=starttls` | the password |
+| `slack` | `https://hooks.slack.com/services/…` | the path |
+| `ntfy` | `https://host/topic` | the topic |
+| `webhook` | `https://host/path` | path and query |
+| `webpush` | what the browser's PushManager gave, as JSON | all of it |
+| `apprise` | any Apprise URL | all but the scheme |
+
+No message here repeats an address.
+"""
+
+import json
+import re
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from typing import cast
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from dome_mcp.core.agenda import Channel
+from dome_mcp.core.errors import InvalidInput
+
+DESKTOP = "desktop"
+KINDS = (DESKTOP, "email", "slack", "ntfy", "webhook", "webpush", "apprise")
+WEB_KINDS = ("slack", "ntfy", "webhook", "webpush")
+"""The kinds whose address is, or holds, a URL that DOME itself posts to."""
+
+ALLOW_PRIVATE = "allow_private"
+"""Option `true`: the address may be in a private network; the user said so when adding it."""
+TOKEN = "token"  # noqa: S105  the option's name
+"""Option of `ntfy`: the access token of its server."""
+SECRET = "secret"  # noqa: S105  the option's name
+"""Option of `webhook`: what its signatures are made with."""
+CONTACT = "contact"
+"""Option of `webpush`: the mailto: or https: address that push services may complain to."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
+_MAILBOX = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
+_TOPIC = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TLS_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+_MAIL_EXAMPLE = "smtp://user:password@mail.example.com:587?from=me@example.com&to=me@example.com"
+_EXAMPLES = {
+    "email": f"Send {_MAIL_EXAMPLE}, with %40 for an @ in the user name.",
+    "slack": "Send the URL of an incoming webhook: https://hooks.slack.com/services/…",
+    "ntfy": "Send https://ntfy.sh/your-topic.",
+    "webhook": "Send https://host/path.",
+    "webpush": "Run `dome-mcp channel add NAME --webpush`, which subscribes a browser.",
+    "apprise": "Send an Apprise URL, for example tgram://bot-token/chat-id.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MailRoute:
+    """Where mail is handed in, from whom and to whom; `tls` is `starttls`, `tls` or `none`."""
+
+    host: str
+    port: int
+    tls: str
+    sender: str
+    recipient: str
+    user: str | None = None
+    password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PushSubscription:
+    """A browser that agreed to take pushes; the keys are base64url."""
+
+    endpoint: str
+    p256dh: str
+    auth: str
+
+
+def desktop_channel(user_id: str) -> Channel:
+    """The channel that every user has without adding it."""
+    return Channel(DESKTOP, user_id, DESKTOP, "")
+
+
+def clean_name(name: str) -> str:
+    """The name as it is stored, in lower case.
+
+    Raises:
+        InvalidInput: not 1 to 40 letters, digits, `.`, `_` or `-`.
+    """
+    cleaned = name.strip().lower()
+    if not _NAME.fullmatch(cleaned):
+        raise InvalidInput(
+            f"{name[:60]!r} cannot be the name of a channel.",
+            "Send 1 to 40 letters, digits or any of . _ - beginning with a letter or digit.",
+        )
+    return cleaned
+
+
+def checked(channel: Channel, *, allow_private: bool) -> Channel:
+    """The channel with its name and address as they are stored.
+
+    Plain http is for one's own network, so it takes `allow_private`, which is kept as an option.
+
+    Raises:
+        InvalidInput: an unknown kind, or an address that is none of this kind.
+    """
+    name = clean_name(channel.name)
+    if channel.kind not in KINDS:
+        raise InvalidInput(f"There is no channel kind {channel.kind!r}.", f"Send {_either(KINDS)}.")
+    if (name == DESKTOP) != (channel.kind == DESKTOP):
+        raise InvalidInput(
+            "The name desktop belongs to the desktop notice.", "Send another name for the channel."
+        )
+    options = {key: value for key, value in channel.options if key != ALLOW_PRIVATE and value}
+    if allow_private:
+        options[ALLOW_PRIVATE] = "true"
+    stored = replace(
+        channel,
+        name=name,
+        address=channel.address.strip(),
+        options=tuple(sorted(options.items())),
+    )
+    _check_address(stored, allow_private=allow_private)
+    return stored
+
+
+def option(channel: Channel, name: str) -> str | None:
+    return dict(channel.options).get(name)
+
+
+def may_be_private(channel: Channel) -> bool:
+    """Whether the user allowed this channel's address to be in a private network."""
+    return option(channel, ALLOW_PRIVATE) == "true"
+
+
+def web_address(channel: Channel) -> str | None:
+    """The URL that DOME posts to for this channel; None for the kinds that have none.
+
+    Raises:
+        InvalidInput: the subscription of a webpush channel cannot be read.
+    """
+    if channel.kind == "webpush":
+        return push_subscription(channel.address).endpoint
+    return channel.address if channel.kind in WEB_KINDS else None
+
+
+def masked(channel: Channel) -> str:
+    """What may be shown of the address: who reaches whom, nothing that lets another in."""
+    if channel.kind == DESKTOP:
+        return "this machine"
+    if channel.kind == "email":
+        route = mail_route(channel.address)
+        return f"{route.recipient} by {route.host}:{route.port}"
+    if channel.kind == "apprise":
+        return f"{urlsplit(channel.address).scheme}://…"
+    parts = urlsplit(web_address(channel) or "")
+    return f"{parts.scheme}://{parts.netloc}/…"
+
+
+def mail_route(address: str) -> MailRoute:
+    """The parts of an `smtp://` (or `smtps://`) address.
+
+    Raises:
+        InvalidInput: it is none, names no recipient, or would send a password in the clear.
+    """
+    parts = _split(address, "email")
+    query = parse_qs(parts.query, keep_blank_values=True)
+    unknown = sorted(set(query) - {"from", "to", "tls"})
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or unknown:
+        raise _not_an_address("email")
+    tls = query.get("tls", ["tls" if parts.scheme == "smtps" or parts.port == 465 else "starttls"])
+    if tls[-1] not in _TLS_PORTS:
+        raise InvalidInput("The mail server's tls is unknown.", "Send tls=starttls, tls or none.")
+    user = unquote(parts.username) if parts.username else None
+    route = MailRoute(
+        host=parts.hostname,
+        port=parts.port or _TLS_PORTS[tls[-1]],
+        tls=tls[-1],
+        sender=query.get("from", [user or ""])[-1],
+        recipient=query.get("to", [""])[-1],
+        user=user,
+        password=unquote(parts.password) if parts.password else None,
+    )
+    _check_route(route)
+    return route
+
+
+def push_subscription(address: str) -> PushSubscription:
+    """The parts of a subscription as PushManager gives it.
+
+    Raises:
+        InvalidInput: it is not such JSON, or lacks its keys.
+    """
+    try:
+        content = cast("dict[str, object]", json.loads(address))
+        keys = cast("dict[str, object]", content["keys"])
+        found = PushSubscription(str(content["endpoint"]), str(keys["p256dh"]), str(keys["auth"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise _not_an_address("webpush") from error
+    if not all(re.fullmatch(r"[A-Za-z0-9_=-]{16,200}", key) for key in (found.p256dh, found.auth)):
+        raise _not_an_address("webpush")
+    return found
+
+
+def ntfy_topic(address: str) -> tuple[str, str]:
+    """The server's own URL and the topic of an ntfy address.
+
+    Raises:
+        InvalidInput: it is not a host and one topic.
+    """
+    parts = _split(address, "ntfy")
+    topic = parts.path.strip("/")
+    if not _TOPIC.fullmatch(topic) or parts.query:
+        raise _not_an_address("ntfy")
+    return f"{parts.scheme}://{parts.netloc}/", topic
+
+
+def _check_address(channel: Channel, *, allow_private: bool) -> None:
+    if channel.kind == DESKTOP and channel.address:
+        raise InvalidInput("A desktop channel has no address.", "Leave the address out.")
+    if channel.kind == "email":
+        mail_route(channel.address)
+    if channel.kind == "apprise" and not re.match(r"[a-z][a-z0-9+.-]*://.", channel.address, re.I):
+        raise _not_an_address("apprise")
+    if channel.kind == "ntfy":
+        ntfy_topic(channel.address)
+    url = web_address(channel)
+    if url is not None:
+        _check_web_address(url, channel.kind, allow_private=allow_private)
+
+
+def _check_web_address(url: str, kind: str, *, allow_private: bool) -> None:
+    parts = _split(url, kind)
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", url):
+        raise _not_an_address(kind)
+    if parts.username or parts.password:
+        raise InvalidInput(
+            "The URL holds a user name or password.",
+            "Send it without; for ntfy, send an access token with --token.",
+        )
+    if parts.scheme == "http" and not allow_private:
+        raise InvalidInput(
+            "The URL is not https, so others could read the notices.",
+            "Send an https URL; for one in your own network, add --allow-private.",
+        )
+
+
+def _check_route(route: MailRoute) -> None:
+    if not _MAILBOX.fullmatch(route.sender) or not _MAILBOX.fullmatch(route.recipient):
+        raise InvalidInput(
+            "The mail channel needs one address to send from and one to send to.",
+            _EXAMPLES["email"],
+        )
+    if route.tls == "none" and route.password and not _is_loopback(route.host):
+        raise InvalidInput(
+            "Without TLS the password would be sent in the clear.", "Send tls=starttls or tls=tls."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _split(address: str, kind: str) -> SplitResult:
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # Read here, because this is what finds a port that is no number.
+    except ValueError as error:
+        raise _not_an_address(kind) from error
+    return parts
+
+
+def _not_an_address(kind: str) -> InvalidInput:
+    article = "an" if kind in ("email", "ntfy", "apprise") else "a"
+    return InvalidInput(
+        f"This is not the address of {article} {kind} channel.", _EXAMPLES.get(kind, "")
+    )
+
+
+def _either(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"

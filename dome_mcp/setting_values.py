@@ -1,0 +1,99 @@
+"""The text of a setting, read as what it means; an `InvalidInput` where it cannot be.
+
+The messages are put into a list of problems, so they start small and end without a full stop.
+"""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+from dome_mcp.core.errors import InvalidInput
+
+Backend = Literal["embedded", "cloudflare"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
+Companion = Literal["auto", "off"]
+T = TypeVar("T")
+
+_USER = re.compile(r"[A-Za-z0-9._@-]{1,64}")
+_BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
+_BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
+
+
+def folder(text: str) -> Path:
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise InvalidInput(f"{text!r} names a user without a home folder") from error
+    if not path.is_absolute():
+        raise InvalidInput(f"{text!r} is not a whole path; start it at the root or with ~")
+    return path
+
+
+def folders(text: str) -> tuple[Path, ...]:
+    return tuple(folder(part.strip()) for part in text.split(os.pathsep) if part.strip())
+
+
+def backend(text: str) -> Backend:
+    if text.lower() == "cloudflare":
+        raise InvalidInput("'cloudflare' is not built yet; use embedded")
+    choice(text.lower(), ("embedded",))
+    return "embedded"
+
+
+def log_level(text: str) -> LogLevel:
+    return choice(text.upper(), ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+
+
+def companion(text: str) -> Companion:
+    return choice(text.lower(), ("auto", "off"))
+
+
+def choice(text: str, choices: Sequence[T]) -> T:
+    for each in choices:
+        if each == text:
+            return each
+    raise InvalidInput(f"{text!r} is not one of {', '.join(map(str, choices))}")
+
+
+def boolean(text: str) -> bool:
+    if text.lower() not in _BOOLEANS:
+        raise InvalidInput(f"{text!r} is not true or false")
+    return _BOOLEANS[text.lower()]
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise InvalidInput(f"{text!r} is not a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def user(text: str) -> str:
+    if not _USER.fullmatch(text):
+        raise InvalidInput(f"{text!r} must be 1 to 64 letters, digits or any of . _ @ -")
+    return text
+
+
+def service_url(text: str) -> str:
+    """An http or https URL without a slash at its end, and without a password in it."""
+    parts = urlsplit(text)
+    if parts.username or parts.password:
+        raise InvalidInput("the URL holds a password; set DOME_LLM_API_KEY instead")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidInput(f"{text!r} is not an http or https URL")
+    return text.rstrip("/")
+
+
+def public_url(text: str) -> str:
+    """An https URL, or http on this machine, to which the path of a link can be added."""
+    parts = urlsplit(text)
+    is_here = parts.hostname in ("localhost", "127.0.0.1", "::1")
+    is_plain = not (parts.username or parts.password or parts.query or parts.fragment)
+    if not parts.hostname or not is_plain or (parts.scheme != "https" and not is_here):
+        raise InvalidInput(f"{text!r} is not an https URL such as https://dome.example.org")
+    return text.rstrip("/")

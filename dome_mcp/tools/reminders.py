@@ -1,0 +1,172 @@
+"""The tools that set, list and change reminders."""
+
+from dataclasses import replace
+from typing import Annotated, Literal, NotRequired
+
+from mcp.server.mcpserver.tools import Tool
+from mcp.types import CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from dome_mcp.app import Dome
+from dome_mcp.core.agenda import CatchUp
+from dome_mcp.core.reminder_actions import ReminderAction
+from dome_mcp.core.reminder_drafts import NewReminder
+from dome_mcp.services import agenda, reminders
+from dome_mcp.services.agenda import ReminderView
+from dome_mcp.services.channels import default_channels
+from dome_mcp.services.reminders import ReminderQuery
+from dome_mcp.tools._boundary import READS, Call, define, dome_of, reply
+from dome_mcp.tools._changes import tell_agenda_changed
+from dome_mcp.tools.agenda import ReminderResult, reminder_line, reminder_result
+from dome_mcp.tools.attention import Notices, attention
+from dome_mcp.tools.fences import fenced
+from dome_mcp.tools.parameters import Names, NoteIds, ReminderId, TaskId, Zone
+
+NO_CHANNEL = (
+    "No channel is set up, so it comes as a desktop notice, where there is a desktop, and is told "
+    "here. The user adds e-mail, a phone or a chat with `dome-mcp channel add`."
+)
+
+State = Literal["upcoming", "fired", "failed", "missed", "all"]
+Change = Literal["snooze", "reschedule", "acknowledge", "cancel", "resume"]
+Scope = Literal["occurrence", "series"]
+
+_VERBS: dict[Change, str] = {
+    "snooze": "Snoozed",
+    "reschedule": "Moved",
+    "acknowledge": "Acknowledged",
+    "cancel": "Cancelled",
+    "resume": "Resumed",
+}
+
+
+class OneReminder(Notices):
+    """What create_reminder and update_reminder give."""
+
+    reminder: ReminderResult
+
+
+class RemindersListed(Notices):
+    """What list_reminders gives."""
+
+    reminders: list[ReminderResult]
+    next_cursor: NotRequired[str]
+
+
+def tools() -> list[Tool]:
+    """The tools of this module."""
+    creates = ToolAnnotations(
+        read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+    )
+    changes = ToolAnnotations(
+        read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False
+    )
+    return [
+        define(create_reminder, title="Set a reminder", annotations=creates),
+        define(list_reminders, title="List reminders", annotations=READS),
+        define(update_reminder, title="Change a reminder", annotations=changes),
+    ]
+
+
+async def create_reminder(
+    *,
+    call: Call,
+    text: str = "",
+    task_id: TaskId = "",
+    at: Annotated[str, Field(description='ISO 8601, +90m; "-1h" before a task is due')] = "",
+    timezone: Zone = "",
+    repeat: Annotated[str, Field(description="As in create_task")] = "",
+    until: str = "",
+    count: int = 0,
+    channels: Annotated[Names, Field(description="Names; else the user's")] = (),
+    catch_up: Annotated[CatchUp, Field(description="For missed ones")] = "fire",
+    note_ids: NoteIds = (),
+) -> Annotated[CallToolResult, OneReminder]:
+    """Remind the user at a time, of a text or a task, even when no assistant runs. Read the
+    resulting time back to the user."""
+    dome = await dome_of(call)
+    new = NewReminder(
+        text=text or None,
+        task_id=task_id or None,
+        at=at or None,
+        timezone=timezone or None,
+        repeat=repeat or None,
+        until=until or None,
+        count=count or None,
+        channels=channels,
+        catch_up=catch_up,
+        note_ids=note_ids,
+    )
+    # Before the reminder is stored: nothing that fails after it may make the call look failed.
+    has_channel = channels or await default_channels(dome.ports, user_id=dome.user_id)
+    view = await reminders.create_reminder(
+        new, dome.ports, user_id=dome.user_id, now=dome.now(), zone=dome.settings.timezone.key
+    )
+    if not has_channel:
+        view = replace(view, warnings=(*view.warnings, NO_CHANNEL))
+    return await _changed(call, dome, view, verb="Set")
+
+
+async def list_reminders(
+    *,
+    call: Call,
+    state: State = "upcoming",
+    task_id: TaskId = "",
+    cursor: str = "",
+    limit: Annotated[int, Field(le=agenda.MAX_PAGE)] = 20,
+) -> Annotated[CallToolResult, RemindersListed]:
+    """List reminders with what fired, failed or was missed."""
+    dome = await dome_of(call)
+    page = await reminders.list_reminders(
+        ReminderQuery(state, task_id=task_id or None),
+        dome.ports,
+        user_id=dome.user_id,
+        now=dome.now(),
+        limit=limit,
+        cursor=cursor or None,
+    )
+    results = list(map(reminder_result, page.reminders))
+    attend = await attention(dome)
+    listed: RemindersListed = {"reminders": results, **attend.notices()}
+    lines = ["No such reminders."]
+    if results:
+        lines = [fenced("\n".join(map(reminder_line, results)), "reminders")]
+    if page.next_cursor:
+        listed["next_cursor"] = page.next_cursor
+        lines.append(f"More: repeat with cursor {page.next_cursor}")
+    return reply("\n".join([*lines, *attend.lines()]), listed)
+
+
+async def update_reminder(
+    reminder_id: ReminderId,
+    action: Change,
+    *,
+    call: Call,
+    at: str = "",
+    by: str = "",
+    scope: Scope | None = None,
+) -> Annotated[CallToolResult, OneReminder]:
+    """Snooze (by "1h", or to at), reschedule (to at), acknowledge (the user has seen it), cancel or
+    resume a reminder. scope: moves one occurrence, cancels the series unless said."""
+    dome = await dome_of(call)
+    change = ReminderAction(action, at=at or None, by=by or None, scope=scope)
+    view = await reminders.update_reminder(
+        reminder_id,
+        change,
+        dome.ports,
+        user_id=dome.user_id,
+        now=dome.now(),
+        zone=dome.settings.timezone.key,
+    )
+    return await _changed(call, dome, view, verb=_VERBS[action])
+
+
+async def _changed(call: Call, dome: Dome, view: ReminderView, *, verb: str) -> CallToolResult:
+    """Tells the listeners, and answers with the reminder as it is now."""
+    await tell_agenda_changed(call)
+    result = reminder_result(view)
+    attend = await attention(dome)
+    changed: OneReminder = {"reminder": result, **attend.notices()}
+    lines = [f"{verb}:", fenced(reminder_line(result), "reminders")]
+    lines += [f"Warning: {warning}" for warning in view.warnings]
+    return reply("\n".join([*lines, *attend.lines()]), changed)

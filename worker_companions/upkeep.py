@@ -1,0 +1,33 @@
+"""What a process that runs for months sees to: the log it writes, and the file it works on."""
+
+import os
+from pathlib import Path
+
+_LOG_BYTES = 1_000_000
+_KEPT_BYTES = 250_000
+
+
+def identity(file: Path | int) -> tuple[int, int] | None:
+    """Which file a path or a descriptor stands for; None where there is none."""
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def cap_log(log: Path, descriptor: int, *, limit_bytes: int = _LOG_BYTES) -> None:
+    """Shortens the log to its last lines, once it is too long and where `descriptor` writes it.
+
+    Who writes to it has opened it to append, so what comes next stands behind what is kept.
+    """
+    if identity(log) is None or identity(log) != identity(descriptor):
+        return
+    size = log.stat().st_size
+    if size <= limit_bytes:
+        return
+    with log.open("rb") as file:
+        file.seek(size - min(_KEPT_BYTES, limit_bytes // 2))
+        _, _, kept = file.read().partition(b"\n")
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, kept)
