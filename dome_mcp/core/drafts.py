@@ -78,6 +78,7 @@ def draft_note(
         raise InvalidInput("There is no text to store.", "Send a text with at least one word.")
     digest = content_hash(original.data if original else document.text)
     context = clean_context(labels.context)
+    source = clean_source(labels.source)
     note_id = sortable_id(now, user_id, context, digest)
     return NoteDraft(
         note_id=note_id,
@@ -85,13 +86,13 @@ def draft_note(
         text=document.text,
         tags=clean_tags((*labels.tags, *document.tags)),
         context=context,
-        source=clean_source(labels.source) or origin,
+        source=source or origin,
         content_type=document.content_type,
         content_hash=digest,
         created_at=labels.created_at or document.created_at or now,
         chunks=draft_chunks(note_id, document),
         original=original,
-        origin=None if clean_source(labels.source) else origin,
+        origin=None if source else origin,
     )
 
 
