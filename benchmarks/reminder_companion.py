@@ -20,7 +20,7 @@ import anyio
 from dome_mcp import settings as settings_module
 from dome_mcp.backends.embedded.notify.registry import NotifyOptions, notifiers
 from dome_mcp.companion_wiring import open_agenda
-from dome_mcp.notifying import checked_transport
+from dome_mcp.notifying import checked_transport, public_addresses
 from worker_companions.local import log_to_stderr
 from worker_companions.loops import Companion
 
@@ -36,6 +36,7 @@ async def run(home: Path, offset_file: Path, options: dict[str, Any]) -> None:
             home=home,
             clock=clock,
             connect=checked_transport,
+            look_up=public_addresses,
             platform=sys.platform,
             variables={},
             timeout_seconds=options["timeout_seconds"],

@@ -7,13 +7,17 @@ after a client has had its first answer.
 import importlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Self
+from zoneinfo import ZoneInfo
 
 import anyio
 import anyio.to_thread
 
+from dome_mcp.core.access import Principal, owner
 from dome_mcp.core.ports import Ports
+from dome_mcp.feed import Feed
 from dome_mcp.settings import Settings
 
 
@@ -35,7 +39,10 @@ class Bell:
 
 @dataclass(frozen=True, slots=True)
 class Dome:
-    """The services' drivers, the settings they were made from, and this process's name."""
+    """The services' drivers, the settings they were made from, and on whose behalf they are used.
+
+    What opens the application acts for its owner; a shell that serves others calls `acting` first.
+    """
 
     settings: Settings
     ports: Ports
@@ -45,13 +52,56 @@ class Dome:
     """Rung when there may be chunks to embed."""
     companion: Bell = field(default_factory=Bell)
     """Rung when a companion should be running: something is to fire."""
+    jobs: Bell = field(default_factory=Bell)
+    """Rung when an ingest job may be waiting."""
+
+    principal: Principal = field(kw_only=True)
+    feed: Feed = field(default_factory=Feed)
+    """What changed, for the clients of this process."""
+    instant: datetime | None = None
+    """When the call began that this is for, where a repetition has to give the same ids; None is
+    the clock."""
+
+    @classmethod
+    def of_owner(cls, settings: Settings, ports: Ports, *, holder: str) -> Self:
+        """The application as whoever has the data folder sees it."""
+        return cls(settings, ports, holder, principal=owner(settings.user))
+
+    def acting(self, principal: Principal) -> Self:
+        """The same application on behalf of somebody else."""
+        return replace(self, principal=principal)
+
+    def at(self, instant: datetime) -> Self:
+        """The same application for a call that began at this instant, perhaps a repeated one."""
+        return replace(self, instant=instant)
 
     @property
     def user_id(self) -> str:
-        return self.settings.user
+        return self.principal.user_id
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The user's time zone."""
+        return self.principal.zone or self.settings.timezone
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self.instant or datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a message, and the door they came to."""
+
+    door: "Door"
+    principal: Principal
+
+    async def dome(self) -> Dome:
+        """The application on the caller's behalf, which is opened if need be.
+
+        Raises:
+            DomeError: it cannot be opened, and why.
+        """
+        return (await self.door.dome()).acting(self.principal)
 
 
 Opener = Callable[[Settings], AbstractAsyncContextManager[Dome]]
@@ -65,6 +115,8 @@ class Door:
 
     def __init__(self, settings: Settings, opener: Opener | None = None) -> None:
         self.settings = settings
+        self.feed = Feed()
+        """What changed, told to all who came by this door; it outlives a reopening."""
         self._opener = opener or _open
         self._wanted = anyio.Event()
         self._changed = anyio.Event()
@@ -94,9 +146,11 @@ class Door:
         while True:
             await self._wanted.wait()
             try:
-                async with self._opener(self.settings) as dome, run(dome):
-                    self._tell(dome, None)
-                    await anyio.sleep_forever()
+                async with self._opener(self.settings) as opening:
+                    dome = replace(opening, feed=self.feed)
+                    async with run(dome):
+                        self._tell(dome, None)
+                        await anyio.sleep_forever()
             except Exception as error:  # noqa: BLE001  whoever waits is told, and may try again
                 self._tell(None, error)
             finally:

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import anyio
 
 from dome_mcp.app import Dome
-from dome_mcp.core.errors import BackendError
-from dome_mcp.services.indexing import Step, index_step
+from dome_mcp.core.errors import BackendError, DomeError
+from dome_mcp.services.indexing import Step, index_step, users_with_pending
 
 _IDLE_SECONDS = 20.0
 """How often an idle process looks for work that another left behind."""
@@ -36,15 +36,46 @@ async def keep_indexed(dome: Dome) -> None:
         try:
             if dome.ports.embedder is not None:
                 await dome.ports.embedder.warm_up()
-            await catch_up(dome)
+            if not await catch_up_all(dome):
+                idle_seconds = _AFTER_FAILURE_SECONDS
         except BackendError as error:
             _log.warning("indexing stopped for now: %s", error)
             idle_seconds = _AFTER_FAILURE_SECONDS
         await dome.pending.wait(idle_seconds)
 
 
+async def catch_up_all(dome: Dome) -> bool:
+    """Embeds for every user in turn, a step each, until nobody has anything left to be done here.
+
+    Returns whether it went well for all of them: one whose step fails is left out, so that the
+    others need not wait for whatever is the matter.
+
+    Raises:
+        BackendError: not even the users can be told.
+    """
+    left_out: set[str] = set()
+    is_well = True
+    while users := [each for each in await users_with_pending(dome.ports) if each not in left_out]:
+        for user_id in users:
+            try:
+                step = await index_step(
+                    dome.ports, user_id=user_id, holder=dome.holder, now=dome.now()
+                )
+            except Exception as error:  # noqa: BLE001  one user's data must not stop the others'
+                # Its text may be what the user stored.
+                _log.warning("indexing stopped for one user: %s", _in_words(error))
+                is_well = False
+                left_out.add(user_id)
+                continue
+            if not step.done:
+                left_out.add(user_id)
+    return is_well
+
+
 async def catch_up(dome: Dome, report: Callable[[Step], None] | None = None) -> Step:
-    """Embeds until nothing is left or another process does it; `report` hears of each step.
+    """Embeds for one user until nothing is left or another process does it.
+
+    `report` hears of each step.
 
     Raises:
         BackendError: the model or the database failed; what was done is kept.
@@ -57,3 +88,7 @@ async def catch_up(dome: Dome, report: Callable[[Step], None] | None = None) -> 
             report(step)
         if not step.done:
             return step
+
+
+def _in_words(error: Exception) -> str:
+    return str(error) if isinstance(error, DomeError) else type(error).__name__

@@ -1,8 +1,8 @@
 """The `dome-mcp` command: what it understands, and which module does the work.
 
-Only the standard library is imported here, so that `--help`, `--version` and a mistyped command
-answer at once; a command's module comes when it runs. Exit codes: 0 done, 1 failed, 2 the input
-cannot work, 130 interrupted, 141 the reader of a pipe has gone.
+Nothing but the standard library is needed for that, so that `--help`, `--version` and a mistyped
+command answer at once; a command's module comes when it runs. Exit codes: 0 done, 1 failed, 2 the
+input cannot work, 130 interrupted, 141 the reader of a pipe has gone.
 """
 
 import argparse
@@ -10,9 +10,9 @@ import importlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
 
 from dome_mcp import __version__
+from dome_mcp.command_parser import Commands, Parser, UsageError, shared_options
 
 BAD_INPUT = 2
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None, *, environ: Mapping[str, str] | None
     words = sys.argv[1:] if argv is None else list(argv)
     try:
         arguments = build_parser().parse_args(words)
-    except _UsageError as error:
+    except UsageError as error:
         return _report_usage(error, is_json="--json" in words)
     # The first import that costs anything.
     shell = importlib.import_module("dome_mcp.commands.shell")
@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None, *, environ: Mapping[str, str] | None
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line; `run` of a parsed one names the command as `module:function`."""
-    shared = _shared_options()
-    parser = _Parser(
+    shared = shared_options()
+    parser = Parser(
         prog="dome-mcp",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -65,20 +65,31 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"dome-mcp {__version__}")
     parser.set_defaults(run="serve:serve")
-    commands = _Commands(parser.add_subparsers(title="commands", metavar="COMMAND"), shared)
-    commands.add("serve", "serve:serve", "run the MCP server on standard input and output")
+    commands = Commands(parser.add_subparsers(title="commands", metavar="COMMAND"), shared)
+    _add_serve(commands)
     _add_ingest(commands)
     _add_search(commands)
     _add_notes(commands)
     _add_archive(commands)
     _add_channel(commands)
     _add_companion(commands)
+    _add_access(commands)
     _add_upkeep(commands)
     _add_config(commands)
     return parser
 
 
-def _add_ingest(commands: "_Commands") -> None:
+def _add_serve(commands: Commands) -> None:
+    serve = commands.add(
+        "serve", "serve:serve", "run the server on standard input and output, or over HTTP"
+    )
+    serve.add_argument("--http", action="store_true", help="over HTTP: MCP, REST and a page")
+    serve.add_argument("--host", metavar="HOST", help="where it listens (DOME_HTTP_HOST)")
+    serve.add_argument("--port", metavar="PORT", help="on which port (DOME_HTTP_PORT)")
+    serve.add_argument("--workers", metavar="N", help="in how many processes (DOME_HTTP_WORKERS)")
+
+
+def _add_ingest(commands: Commands) -> None:
     ingest = commands.add("ingest", "ingest:ingest", "store files, folders, web pages or text")
     ingest.add_argument(
         "sources",
@@ -101,7 +112,7 @@ def _add_ingest(commands: "_Commands") -> None:
     )
 
 
-def _add_search(commands: "_Commands") -> None:
+def _add_search(commands: Commands) -> None:
     search = commands.add("search", "search:search", "find passages")
     search.add_argument("query", nargs="+", metavar="QUERY")
     search.add_argument("--mode", choices=("hybrid", "semantic", "keyword"), default="hybrid")
@@ -114,7 +125,7 @@ def _add_search(commands: "_Commands") -> None:
     _add_filter(ask)
 
 
-def _add_notes(commands: "_Commands") -> None:
+def _add_notes(commands: Commands) -> None:
     notes = commands.group("notes", "list, show, change and delete notes")
     listing = notes.add("list", "notes:list_notes", "list notes, newest first")
     listing.add_argument("--limit", type=int, default=20, metavar="N")
@@ -132,7 +143,7 @@ def _add_notes(commands: "_Commands") -> None:
     delete.add_argument("--yes", action="store_true", help="do not ask")
 
 
-def _add_archive(commands: "_Commands") -> None:
+def _add_archive(commands: Commands) -> None:
     export = commands.add("export", "exporting:export", "write all notes to a folder")
     export.add_argument("folder", metavar="DIR")
     export.add_argument("--force", action="store_true", help="replace an older export in DIR")
@@ -144,7 +155,7 @@ def _add_archive(commands: "_Commands") -> None:
     restore.add_argument("--no-wait", action="store_true", help="do not wait for the vectors")
 
 
-def _add_channel(commands: "_Commands") -> None:
+def _add_channel(commands: Commands) -> None:
     channel = commands.group("channel", "say how reminders reach you")
     add = channel.add("add", "channel:add", "add a way to be reached; an ADDRESS of - is read")
     add.add_argument("name", metavar="NAME", help="what reminders call it, for example phone")
@@ -170,7 +181,7 @@ def _add_channel(commands: "_Commands") -> None:
     remove.add_argument("name", metavar="NAME")
 
 
-def _add_companion(commands: "_Commands") -> None:
+def _add_companion(commands: Commands) -> None:
     companion = commands.group("companion", "fire reminders when no assistant is running")
     run = companion.add("run", "companion:run", "fire and deliver until it is interrupted")
     run.add_argument("--until-idle", type=float, metavar="HOURS", help="end when idle so long")
@@ -180,7 +191,61 @@ def _add_companion(commands: "_Commands") -> None:
     companion.add("status", "companion:status", "say whether one runs, and how it does")
 
 
-def _add_upkeep(commands: "_Commands") -> None:
+def _add_access(commands: Commands) -> None:
+    token = commands.group("token", "let programs in over the network")
+    create = token.add("create", "token:create", "make a token, and print it this once")
+    create.add_argument("--user", metavar="USER", help="whose it is, added if need be (DOME_USER)")
+    create.add_argument(
+        "--scope",
+        required=True,
+        metavar="SCOPES",
+        help="notes:read, notes:write, tasks:read, tasks:write and admin, with commas between; "
+        "all is everything but admin",
+    )
+    create.add_argument("--name", default="token", help="which device or program it is for")
+    create.add_argument(
+        "--expires", default="90d", metavar="WHEN", help="90d, 12h, a date, or never; 90d if left"
+    )
+    listing = token.add("list", "token:list_tokens", "list tokens, never their secrets")
+    listing.add_argument("--user", metavar="USER", help="only this user's")
+    revoke = token.add("revoke", "token:revoke", "make tokens useless from now on")
+    revoke.add_argument("token_ids", nargs="+", metavar="ID")
+    _add_user(commands.group("user", "say who has data here"))
+    audit = commands.add("audit", "audit:show", "show who did what over the network")
+    audit.add_argument("--user", metavar="USER", help="only this user's")
+    audit.add_argument("--limit", type=int, default=100, metavar="N")
+    audit.add_argument("--cursor", help="next_cursor of the page before")
+
+
+def _add_user(user: Commands) -> None:
+    add = user.add("add", "user:add", "add a user")
+    change = user.add("set", "user:change", "change a user; '' takes a value away")
+    for parser in (add, change):
+        parser.add_argument("user_id", metavar="USER")
+        parser.add_argument("--timezone", metavar="ZONE", help="for example Europe/Berlin")
+        parser.add_argument("--identity", metavar="SUB", help="what the OAuth server calls them")
+    user.add("list", "user:list_users", "list everybody and how much they have")
+    export = user.add("export", "exporting:export_user", "write all that a user has to a folder")
+    export.add_argument("user_id", metavar="USER")
+    export.add_argument("folder", metavar="DIR")
+    export.add_argument("--force", action="store_true", help="replace an older export in DIR")
+    export.add_argument(
+        "--with-secrets", action="store_true", help="the channels' addresses whole, not masked"
+    )
+    delete = user.add("delete", "user:delete", "delete a user and all they have, for good")
+    delete.add_argument("user_id", metavar="USER")
+    delete.add_argument("--yes", action="store_true", help="do not ask")
+    delete.add_argument(
+        "--wait",
+        type=float,
+        default=15.0,
+        metavar="SECONDS",
+        help="for requests of the user that a server has begun; 15 if left",
+    )
+    delete.add_argument("--owner-too", action="store_true", help="even the owner (DOME_USER)")
+
+
+def _add_upkeep(commands: Commands) -> None:
     doctor = commands.add("doctor", "doctor:doctor", "check the installation and the data")
     doctor.add_argument("--repair", action="store_true", help="mend what can be rebuilt")
     reindex = commands.add("reindex", "reindex:reindex", "make the vectors with the present model")
@@ -192,7 +257,7 @@ def _add_upkeep(commands: "_Commands") -> None:
     pull.add_argument("--hub", metavar="URL", help="a mirror of the hub")
 
 
-def _add_config(commands: "_Commands") -> None:
+def _add_config(commands: Commands) -> None:
     config = commands.group("config", "show the settings, or add DOME to an assistant")
     config.add("show", "config:show", "print every setting and where it came from")
     for client in _CLIENTS:
@@ -214,67 +279,10 @@ def _add_filter(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", metavar="DATE", help="created on or before, ISO 8601")
 
 
-def _shared_options() -> "_Parser":
-    # Without a default here, so that a subcommand does not reset what stood before its name.
-    shared = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    shared.add_argument("--home", metavar="DIR", help="the data folder (DOME_HOME)")
-    shared.add_argument("--json", action="store_true", help="print the result as JSON")
-    return shared
-
-
-def _report_usage(error: "_UsageError", *, is_json: bool) -> int:
+def _report_usage(error: UsageError, *, is_json: bool) -> int:
     if is_json:
         content = {"type": "usage", "message": error.message, "hint": error.usage}
         sys.stdout.write(json.dumps({"error": content}) + "\n")
     else:
         sys.stderr.write(f"{error.usage}\ndome-mcp: {error.message}\n")
     return BAD_INPUT
-
-
-class _UsageError(Exception):
-    """The words make no command; `usage` says which would."""
-
-    def __init__(self, message: str, usage: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.usage = usage
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that raises where argparse would print and leave the process."""
-
-    def error(self, message: str) -> NoReturn:
-        raise _UsageError(message, self.format_usage().strip())
-
-
-class _Commands:
-    """Adds commands that share options, and groups of them."""
-
-    def __init__(
-        self,
-        parsers: "argparse._SubParsersAction[_Parser]",
-        shared: "_Parser",
-    ) -> None:
-        self._parsers = parsers
-        self._shared = shared
-
-    def add(self, name: str, run: str, summary: str) -> argparse.ArgumentParser:
-        """A command that `run` (`module:function` in dome_mcp.commands) carries out."""
-        parser = self._parsers.add_parser(
-            name,
-            help=summary,
-            description=summary[0].upper() + summary[1:] + ".",
-            parents=[self._shared],
-            allow_abbrev=False,
-        )
-        parser.set_defaults(run=run)
-        return parser
-
-    def group(self, name: str, summary: str) -> "_Commands":
-        """A command whose first argument is again a command."""
-        parser = self._parsers.add_parser(
-            name, help=summary, parents=[self._shared], allow_abbrev=False
-        )
-        return _Commands(
-            parser.add_subparsers(title="commands", metavar="COMMAND", required=True), self._shared
-        )

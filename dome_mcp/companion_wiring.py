@@ -10,13 +10,11 @@ from dome_mcp.backends.embedded.blobs import FileBlobs
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.core.agenda import DeliveryPolicy
 from dome_mcp.core.channels import DESKTOP
-from dome_mcp.core.ports import Database, Notifier, Ports
+from dome_mcp.core.ports import Notifier, Ports
+from dome_mcp.link_pages import link_secret
 from dome_mcp.notifying import notifiers_of
 from dome_mcp.settings import BLOB_FOLDER, DATABASE_FILE, Settings
-from dome_mcp.store import meta
 from dome_mcp.store.schema import migrate
-
-_SECRET_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +47,7 @@ async def open_agenda(settings: Settings) -> AsyncIterator[Agenda]:
             database=database,
             ports=ports,
             notifiers=served,
-            policy=DeliveryPolicy(fallback_channels=(DESKTOP,) if DESKTOP in served else ()),
+            policy=DeliveryPolicy(desktop_user=settings.user if DESKTOP in served else None),
             secret=await link_secret(database),
             holder=f"{os.getpid()}-{secrets.token_hex(4)}",
         )
-
-
-async def link_secret(database: Database) -> bytes:
-    """The secret of this database's links: made by whoever needs it first, the same for all."""
-    await database.query(meta.set_fact_once(meta.LINK_SECRET, secrets.token_hex(_SECRET_BYTES)))
-    return bytes.fromhex(await meta.fact(database, meta.LINK_SECRET) or "")

@@ -6,12 +6,13 @@ Parsing and chunking cost CPU and run on a worker thread; the services only writ
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 import anyio.to_thread
 
 from dome_mcp.app import Dome
 from dome_mcp.core.drafts import Labels, NoteDraft, draft_note
-from dome_mcp.core.errors import InvalidInput
+from dome_mcp.core.errors import BackendUnavailable, InvalidInput, NotFound
 from dome_mcp.core.model import Document, Ingested, Note, NoteChanges, Original
 from dome_mcp.documents import markdown, registry
 from dome_mcp.documents.assembly import Source
@@ -78,6 +79,25 @@ async def ingest_url(dome: Dome, url: str, labels: Labels) -> Ingested:
     return await store(dome, draft)
 
 
+async def ingest_file(
+    dome: Dome, path: Path, labels: Labels, *, filename: str, declared_type: str | None
+) -> Ingested:
+    """Stores a file that a client sent as a note, its bytes beside it; `path` is where it waits.
+
+    Its name is its source, where the labels name none. The file stays where it is.
+
+    Raises:
+        NotFound: it waits there no more.
+        UnreadableDocument: no text can be taken from it.
+        BackendError: nothing was stored.
+    """
+    # Reading and parsing leave nothing behind, so nobody has to wait for their end.
+    draft = await anyio.to_thread.run_sync(
+        partial(_draft_of_file, dome, path, labels, filename, declared_type), abandon_on_cancel=True
+    )
+    return await store(dome, draft)
+
+
 async def update_note(
     dome: Dome,
     note_id: str,
@@ -130,6 +150,28 @@ def draft_of_path(dome: Dome, path: str, labels: Labels) -> NoteDraft:
     )
 
 
+def _draft_of_file(
+    dome: Dome, path: Path, labels: Labels, filename: str, declared_type: str | None
+) -> NoteDraft:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound("file", filename, "Send it again.") from error
+    except OSError as error:
+        raise BackendUnavailable(
+            "files", "read", f"The file {filename!r} cannot be read: {error.strerror}."
+        ) from error
+    return _draft(
+        dome,
+        data,
+        replace(labels, source=labels.source or filename),
+        filename=filename,
+        content_type=declared_type,
+        origin=None,
+        modified_at=None,
+    )
+
+
 def parse_text(dome: Dome, text: str) -> Document:
     """The document a text makes: Markdown whatever it looks like, so that headings are locations.
 
@@ -157,7 +199,7 @@ def _draft(
     *,
     filename: str,
     content_type: str | None,
-    origin: str,
+    origin: str | None,
     modified_at: datetime | None,
 ) -> NoteDraft:
     document = registry.parse(
@@ -180,7 +222,7 @@ def _dated(dome: Dome, document: Document, modified_at: datetime | None = None) 
     """The document with an instant as its date: without an offset it is of the user's zone."""
     date = document.created_at or modified_at
     if date is not None and date.tzinfo is None:
-        date = date.replace(tzinfo=dome.settings.timezone).astimezone(UTC)
+        date = date.replace(tzinfo=dome.zone).astimezone(UTC)
     return replace(document, created_at=date)
 
 

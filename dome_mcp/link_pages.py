@@ -17,12 +17,15 @@ from urllib.parse import urlsplit
 from dome_mcp.core.agenda import Action, Firing
 from dome_mcp.core.errors import BackendError, Conflict, DomeError, Forbidden, NotFound
 from dome_mcp.core.links import LinkVerb, sign, verify
-from dome_mcp.core.ports import Ports
+from dome_mcp.core.ports import Database, Ports
 from dome_mcp.core.timestamps import to_ms
 from dome_mcp.services.actions import LINK_LIFETIME, Offer, offered, perform
+from dome_mcp.store import meta
 
 PREFIX = "/link/"
 """What the path of a link has before its token."""
+
+_SECRET_BYTES = 32
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LABELS: Mapping[LinkVerb, str] = {"done": "Done", "snooze": "Snooze 1 h"}
@@ -126,6 +129,12 @@ class LinkPages:
         )
 
 
+async def link_secret(database: Database) -> bytes:
+    """The secret of this database's links: made by whoever needs it first, the same for all."""
+    await database.query(meta.set_fact_once(meta.LINK_SECRET, secrets.token_hex(_SECRET_BYTES)))
+    return bytes.fromhex(await meta.fact(database, meta.LINK_SECRET) or "")
+
+
 def page(status: int, title: str, body: str) -> Page:
     """A page of HTML; `title` is text, `body` is markup."""
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -136,7 +145,7 @@ def page(status: int, title: str, body: str) -> Page:
             "frame-ancestors 'none'; base-uri 'none'"
         ),
         "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
+        "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
     }
     text = _PAGE.format(title=html.escape(title), style=_STYLE, body=body)

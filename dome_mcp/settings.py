@@ -18,6 +18,7 @@ import platformdirs
 from dome_mcp import setting_values as parse
 from dome_mcp.core.errors import ConfigurationError, InvalidInput
 from dome_mcp.core.zones import parse_zone
+from dome_mcp.http_settings import HTTP_NAMES, HttpSettings, read_http
 from dome_mcp.setting_values import Backend, Companion, LogLevel
 from dome_mcp.timezones import machine_zone
 
@@ -45,6 +46,7 @@ NAMES = (
     "log_level",
     "companion",
     "public_url",
+    *HTTP_NAMES,
 )
 _MEGABYTE = 1_000_000
 _DEFAULT_DOCUMENT_MB = 100
@@ -82,6 +84,8 @@ class Settings:
     companion: Companion = "auto"
     public_url: str | None = None
     """Where the links in notices lead, for a user who has a tunnel; None is this machine."""
+    http: HttpSettings = field(default_factory=HttpSettings)
+    """Of `dome-mcp serve --http` alone."""
     warnings: tuple[str, ...] = ()
     """What works but may not be what the user meant; to be logged at start."""
     origins: Mapping[str, str] = field(default_factory=dict[str, str], repr=False, compare=False)
@@ -123,6 +127,7 @@ def load(
         log_level=reader.read("log_level", parse.log_level, default="INFO"),
         companion=reader.read("companion", parse.companion, default="auto"),
         public_url=reader.read("public_url", parse.public_url, default=None),
+        http=read_http(reader.read),
         origins=reader.origins,
     )
     if ("llm_url" in reader.origins) != ("llm_model" in reader.origins):
@@ -137,6 +142,11 @@ def environment() -> Mapping[str, str]:
     return os.environ
 
 
+def pass_on(name: str, value: str) -> None:
+    """Sets a variable of another program's for the processes that are started from here on."""
+    os.environ[name] = value
+
+
 def describe(settings: Settings) -> list[tuple[str, str, str]]:
     """Each setting as (variable, value, where it came from), a secret as `***`."""
     lines: list[tuple[str, str, str]] = []
@@ -144,7 +154,8 @@ def describe(settings: Settings) -> list[tuple[str, str, str]]:
         if name == "max_document_mb":
             value = str(settings.max_document_bytes // _MEGABYTE)
         else:
-            value = _shown(getattr(settings, name))
+            holder = settings.http if name in HTTP_NAMES else settings
+            value = _shown(getattr(holder, name))
         lines.append((_variable(name), value, settings.origins.get(name, "default")))
     return lines
 
@@ -158,8 +169,12 @@ def _machine_zone(reader: "_Reader", environ: Mapping[str, str]) -> ZoneInfo:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, frozenset):
+        return " ".join(sorted(cast("frozenset[str]", value)))
     if isinstance(value, tuple):
-        return os.pathsep.join(str(item) for item in cast("tuple[object, ...]", value))
+        items = cast("tuple[object, ...]", value)
+        separator = os.pathsep if any(isinstance(item, Path) for item in items) else " "
+        return separator.join(map(str, items))
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -235,6 +250,7 @@ class _Reader:
             return str(value)
         items = cast("list[object]", value) if isinstance(value, list) else [None]
         if all(isinstance(item, str) for item in items):
-            return os.pathsep.join(cast("list[str]", items))
+            separator = os.pathsep if key == "allowed_roots" else " "
+            return separator.join(cast("list[str]", items))
         self.problems.append(f"{CONFIG_FILE}: {key} must be a text, a number, true or false")
         return ""

@@ -44,7 +44,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Dome]:
             embedder=embedder,
             language_model=await _language_model(settings, stack),
         )
-        yield Dome(settings, ports, holder=f"{os.getpid()}-{secrets.token_hex(4)}")
+        yield Dome.of_owner(settings, ports, holder=f"{os.getpid()}-{secrets.token_hex(4)}")
 
 
 async def _vectors(database: SqliteDatabase, embedder: LazyEmbedder) -> SqliteVectors:

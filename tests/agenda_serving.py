@@ -11,6 +11,7 @@ from mcp import Client
 
 from dome_mcp.app import Dome
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
+from dome_mcp.core.access import owner
 from dome_mcp.core.agenda import Channel, DeliveryPolicy, Notice
 from dome_mcp.core.errors import DeliveryFailed
 from dome_mcp.core.ports import Database
@@ -23,7 +24,7 @@ from tests.serving import ERAS, Serving, serving
 MONDAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 """Nine o'clock in Berlin, where the user is."""
 
-POLICY = DeliveryPolicy(fallback_channels=("desktop",))
+POLICY = DeliveryPolicy(desktop_user="me")
 
 
 @dataclass
@@ -114,7 +115,11 @@ async def agenda_serving(
         async with SqliteDatabase.open(None) as database:
             ports = await make_ports(database, settings.home, WordEmbedder())
             settings = replace(settings, companion=companion)
-            domes.append(ClockedDome(settings, ports, holder="test", clock=clock))
+            domes.append(
+                ClockedDome(
+                    settings, ports, holder="test", clock=clock, principal=owner(settings.user)
+                )
+            )
             yield domes[-1]
 
     async with serving(home, opener=open_here) as served:

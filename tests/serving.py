@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,8 +15,7 @@ from mcp.types import CallToolResult, TextContent
 from dome_mcp.app import Dome, Door, Opener
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.background import running
-from dome_mcp.core.ports import Embedder
-from dome_mcp.protocol import DomeServer
+from dome_mcp.dome_server import DomeServer
 from dome_mcp.server import build_server
 from dome_mcp.settings import Settings
 from tests.services.conftest import WordEmbedder, make_ports
@@ -36,12 +35,13 @@ class Serving:
     """A server, the door it stands behind, and how often the door was opened."""
 
     door: Door
-    server: DomeServer[Door]
+    server: DomeServer
     opened: list[Dome] = field(default_factory=list)
 
     @property
     def dome(self) -> Dome:
-        return self.opened[-1]
+        """The application as the door hands it out."""
+        return replace(self.opened[-1], feed=self.door.feed)
 
 
 def settings_in(home: Path, **changes: Any) -> Settings:
@@ -52,7 +52,7 @@ def settings_in(home: Path, **changes: Any) -> Settings:
 
 @asynccontextmanager
 async def serving(
-    home: Path, *, embedder: Embedder | None = None, opener: Opener | None = None
+    home: Path, *, embedder: WordEmbedder | None = None, opener: Opener | None = None
 ) -> AsyncIterator[Serving]:
     """A server over a data folder; without an embedder it has one that knows words only."""
     opened: list[Dome] = []
@@ -61,7 +61,7 @@ async def serving(
     async def open_here(settings: Settings) -> AsyncIterator[Dome]:
         async with SqliteDatabase.open(None) as database:
             ports = await make_ports(database, settings.home, embedder or WordEmbedder())
-            opened.append(Dome(settings, ports, holder="test"))
+            opened.append(Dome.of_owner(settings, ports, holder="test"))
             yield opened[-1]
 
     door = Door(settings_in(home), opener or open_here)

@@ -31,7 +31,7 @@ class Opener:
             raise BackendUnavailable("sqlite", "open", "The database is busy.")
         self.opened += 1
         try:
-            yield Dome(settings, Ports(None, None, None, None), holder="test")  # pyright: ignore[reportArgumentType]  no port is used
+            yield Dome.of_owner(settings, Ports(None, None, None, None), holder="test")  # pyright: ignore[reportArgumentType]  no port is used
         finally:
             self.closed += 1
 

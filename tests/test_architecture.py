@@ -41,9 +41,13 @@ SEES: dict[str, frozenset[str]] = {
     "backends": frozenset({"core"}),
     "documents": frozenset({"core"}),
     "sources": frozenset({"core"}),
-    "tools": frozenset({"core", "services", "app", "intake", "protocol"}),
-    "resources": frozenset({"core", "services", "app", "intake", "protocol", "tools"}),
-    "remote": frozenset({"core", "services", "app", "intake"}),
+    "tools": frozenset({"core", "services", "app", "feed", "intake", "protocol"}),
+    "resources": frozenset({"core", "services", "app", "feed", "intake", "protocol", "tools"}),
+    "remote": frozenset(
+        {"core", "services", "app", "feed", "intake", "background", "companion_launch"}
+        | {"settings", "http_settings", "link_pages", "notifying", "protocol", "server"}
+        | {"tools", "resources"}
+    ),
 }
 """The layers that each layer may import besides itself; the shells at the top see everything.
 `app` is the type of what a tool is given; what made it, `wiring`, is out of its sight."""

@@ -9,6 +9,7 @@ import pytest
 from mcp import Client
 
 from dome_mcp.cli import build_parser
+from dome_mcp.http_settings import HTTP_NAMES
 from dome_mcp.settings import NAMES
 from tests.serving import Serving, served
 
@@ -17,6 +18,7 @@ __all__ = ["served"]
 ROOT = Path(__file__).parents[1]
 SKIPPED = frozenset({"build", "dist", "node_modules", "venv"})
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+REMOTE = (ROOT / "docs" / "remote.md").read_text(encoding="utf-8")
 
 
 def files(*suffixes: str) -> list[Path]:
@@ -59,9 +61,15 @@ def prose_of(text: str) -> str:
     return re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
 
 
-def test_the_settings_table_names_exactly_the_settings_there_are() -> None:
-    documented = [name for row in rows(README, "| setting |") for name in in_code(row[0])]
-    assert sorted(documented) == sorted(f"DOME_{name.upper()}" for name in NAMES)
+def settings_in(text: str) -> list[str]:
+    return [name for row in rows(text, "| setting |") for name in in_code(row[0])]
+
+
+def test_the_settings_tables_name_exactly_the_settings_there_are() -> None:
+    of_endpoint = [f"DOME_{name.upper()}" for name in HTTP_NAMES]
+    others = [f"DOME_{name.upper()}" for name in NAMES if name not in HTTP_NAMES]
+    assert sorted(settings_in(README)) == sorted(others)
+    assert sorted(settings_in(REMOTE)) == sorted(of_endpoint)
 
 
 @pytest.mark.anyio

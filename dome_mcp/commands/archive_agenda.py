@@ -1,6 +1,6 @@
 """Tasks and reminders into an export, and back out of one."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,11 +30,12 @@ Item = TypeVar("Item", Task, Reminder)
 
 async def write_agenda(dome: Dome, writer: ExportWriter) -> tuple[int, int]:
     """Writes the user's tasks and reminders, and returns how many of each."""
-    tasks = await _write(all_tasks(dome.ports, user_id=dome.user_id), writer, name=TASKS)
-    reminders = await _write(
-        all_reminders(dome.ports, user_id=dome.user_id), writer, name=REMINDERS
+    tasks = _recorded(all_tasks(dome.ports, user_id=dome.user_id))
+    reminders = _recorded(all_reminders(dome.ports, user_id=dome.user_id))
+    return (
+        await write_records(tasks, writer, name=TASKS),
+        await write_records(reminders, writer, name=REMINDERS),
     )
-    return tasks, reminders
 
 
 async def restore_agenda(dome: Dome, folder: Path, tally: Tally) -> None:
@@ -49,17 +50,25 @@ async def restore_agenda(dome: Dome, folder: Path, tally: Tally) -> None:
     )
 
 
-async def _write(items: AsyncIterator[Item], writer: ExportWriter, *, name: str) -> int:
+async def write_records(
+    records: AsyncIterator[Mapping[str, object]], writer: ExportWriter, *, name: str
+) -> int:
+    """Writes a line for each record to a file of the export and returns how many."""
     written = 0
-    batch: list[dict[str, object]] = []
-    async for item in items:
-        batch.append(to_record(item))
+    batch: list[Mapping[str, object]] = []
+    async for record in records:
+        batch.append(record)
         if len(batch) == _BATCH:
             await anyio.to_thread.run_sync(writer.add_lines, name, batch)
             written, batch = written + len(batch), []
     if batch:
         await anyio.to_thread.run_sync(writer.add_lines, name, batch)
     return written + len(batch)
+
+
+async def _recorded(items: AsyncIterator[Item]) -> AsyncIterator[Mapping[str, object]]:
+    async for item in items:
+        yield to_record(item)
 
 
 async def _restore(

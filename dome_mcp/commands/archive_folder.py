@@ -7,6 +7,13 @@
     tasks.jsonl        a line for each task, where there are any
     reminders.jsonl    a line for each reminder, where there are any
 
+An export of a user has also, to be read and not to be restored:
+
+    history.jsonl      a line for each firing and each delivery
+    channels.jsonl     a line for each channel
+    tokens.jsonl       a line for each token, without what would let anybody in
+    audit.jsonl        a line for each of their entries in the audit log
+
 It is written beside its place, as `NAME.partial`, and renamed when it is complete.
 """
 
@@ -30,6 +37,10 @@ MARKER = "export.json"
 RECORDS = "notes.jsonl"
 TASKS = "tasks.jsonl"
 REMINDERS = "reminders.jsonl"
+HISTORY = "history.jsonl"
+CHANNELS = "channels.jsonl"
+TOKENS = "tokens.jsonl"
+AUDIT = "audit.jsonl"
 _NOTES = "notes"
 _ORIGINALS = "originals"
 _FORMAT = {"format": "dome-export", "version": 1}
@@ -86,7 +97,9 @@ class ExportWriter:
         """
         with (
             _translated(),
-            open(self._folder / name, "a", encoding="utf-8", newline="\n") as file,
+            open(
+                self._folder / name, "a", encoding="utf-8", newline="\n", opener=_for_owner
+            ) as file,
         ):
             file.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
             file.flush()
@@ -99,6 +112,11 @@ class ExportWriter:
         path = f"{_ORIGINALS}/{archived.note.note_id}{suffix}"
         (self._folder / path).write_bytes(archived.original.data)
         return {"original": path, "original_sha256": content_hash(archived.original.data)}
+
+
+def _for_owner(path: str, flags: int) -> int:
+    """Opens a file that others may not read wherever the export is copied to."""
+    return os.open(path, flags, 0o600)
 
 
 @contextmanager

@@ -81,9 +81,7 @@ def _labels(dome: Dome, record: Mapping[str, object], labels: Labels) -> Labels:
         tags=(*_tags(record), *labels.tags),
         context=_optional(record, "context") or labels.context,
         source=_optional(record, "source"),
-        created_at=parse_instant(created_at, dome.settings.timezone, name="created_at")
-        if created_at
-        else None,
+        created_at=parse_instant(created_at, dome.zone, name="created_at") if created_at else None,
     )
 
 

@@ -37,8 +37,12 @@ class Invocation:
         self.output = output
         self._settings: Settings | None = None
 
-    def settings(self, *, shows_warnings: bool = True) -> Settings:
+    def settings(
+        self, *, shows_warnings: bool = True, options: Mapping[str, str] | None = None
+    ) -> Settings:
         """The settings, read on the first call; their warnings go to standard error.
+
+        `options` are the command's own, by the names of settings.
 
         Raises:
             ConfigurationError: with every problem there is.
@@ -46,6 +50,7 @@ class Invocation:
         if self._settings is None:
             home: str = getattr(self.arguments, "home", "")
             overrides = {"home": str(whole_path(home))} if home else {}
+            overrides |= options or {}
             self._settings = settings_module.load(self.variables, overrides=overrides)
             _configure_logging(self._settings)
             for warning in self._settings.warnings if shows_warnings else ():

@@ -177,8 +177,9 @@ class DeliveryPolicy:
     claim_seconds: float = 60.0
     lease_seconds: float = 90.0
     batch: int = 200
-    fallback_channels: tuple[str, ...] = ()
-    """Channels of a user who has set up none: `desktop` where there is one."""
+    desktop_user: str | None = None
+    """The one user whose desktop the companion can show notices on, None where it has no desktop.
+    A user who has set up no channel is told there; nobody else's notices are ever shown on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,9 @@ WEB_KINDS = ("slack", "ntfy", "webhook", "webpush")
 
 ALLOW_PRIVATE = "allow_private"
 """Option `true`: the address may be in a private network; the user said so when adding it."""
+PUBLIC_ONLY = "public_only"
+"""Option `true` of `email`: the mail server's address must be public, because whoever added the
+channel may not reach into this machine's network."""
 TOKEN = "token"  # noqa: S105  the option's name
 """Option of `ntfy`: the access token of its server."""
 SECRET = "secret"  # noqa: S105  the option's name
@@ -47,7 +50,8 @@ _EXAMPLES = {
     "slack": "Send the URL of an incoming webhook: https://hooks.slack.com/services/…",
     "ntfy": "Send https://ntfy.sh/your-topic.",
     "webhook": "Send https://host/path.",
-    "webpush": "Run `dome-mcp channel add NAME --webpush`, which subscribes a browser.",
+    "webpush": "Run `dome-mcp channel add NAME --webpush`, which subscribes a browser, or send the "
+    "JSON of a browser's PushSubscription.",
     "apprise": "Send an Apprise URL, for example tgram://bot-token/chat-id.",
 }
 
@@ -234,12 +238,12 @@ def _check_web_address(url: str, kind: str, *, allow_private: bool) -> None:
     if parts.username or parts.password:
         raise InvalidInput(
             "The URL holds a user name or password.",
-            "Send it without; for ntfy, send an access token with --token.",
+            "Send it without; for ntfy, send an access token as the option token.",
         )
     if parts.scheme == "http" and not allow_private:
         raise InvalidInput(
             "The URL is not https, so others could read the notices.",
-            "Send an https URL; for one in your own network, add --allow-private.",
+            "Send an https URL; for one in your own network, allow that (--allow-private).",
         )
 
 

@@ -24,6 +24,7 @@ _MARK = r"\s*[\[【]\s*(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*[\]】]"
 _MARKS = re.compile(_MARK)
 _STOP_BEFORE_MARKS = re.compile(rf"([.!?。！？]+)((?:{_MARK})+)")
 _THINKING = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
+_THINK = "<think>"
 _LIST_MARK = re.compile(r"(?:[-*+•]|\d{1,2}[.)])\s+|#{1,6}\s+")
 _REFUSAL = re.compile(
     r"\b(not (mentioned|stated|specified|found|included|available)"
@@ -87,6 +88,14 @@ class _Register:
             n = len(self.citations) + 1
             self.citations[key] = citation(n, unit, self.passages[unit.passage])
         return self.citations[key].n
+
+
+def spoken(text: str) -> str:
+    """What a model has said so far, without its thinking; it only grows as the text does."""
+    said = _THINKING.sub("", text).lstrip()
+    # The end may be the beginning of a mark that starts the thinking.
+    held = next((n for n in range(len(_THINK) - 1, 0, -1) if said.endswith(_THINK[:n])), 0)
+    return said[: len(said) - held]
 
 
 def claims_of(text: str) -> list[Claim]:

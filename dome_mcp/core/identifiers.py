@@ -54,4 +54,9 @@ def blob_key(user_id: str, note_id: str, *, digest: str, suffix: str) -> str:
 
 def note_prefix(user_id: str, note_id: str) -> str:
     """What the keys of all of a note's blobs start with."""
-    return f"{content_hash(user_id)[:16]}/{note_id}/"
+    return f"{user_prefix(user_id)}{note_id}/"
+
+
+def user_prefix(user_id: str) -> str:
+    """What the keys of all of a user's blobs start with."""
+    return f"{content_hash(user_id)[:16]}/"

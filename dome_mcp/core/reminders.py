@@ -29,6 +29,7 @@ from dome_mcp.core.agenda import (
     Outcome,
     Reminder,
 )
+from dome_mcp.core.channels import DESKTOP
 from dome_mcp.core.errors import InvalidInput
 from dome_mcp.core.recurrence import next_at, passed, upcoming
 from dome_mcp.core.timestamps import to_ms
@@ -183,10 +184,11 @@ def channels_of(
 ) -> tuple[str, ...]:
     """The names of the channels by which a reminder goes out, each once.
 
-    Its own, else the user's defaults, else those of a user who has set up none. With none at all
+    Its own, else the user's defaults, else the desktop where it is the user's. With none at all
     the notice stands in the inbox only.
     """
-    return tuple(dict.fromkeys(reminder.channels or defaults or policy.fallback_channels))
+    desktop = (DESKTOP,) if reminder.user_id == policy.desktop_user else ()
+    return tuple(dict.fromkeys(reminder.channels or defaults or desktop))
 
 
 def after_attempt(

@@ -36,7 +36,7 @@ RESOURCES = (
 
 async def read_tasks(dome: Dome) -> ReadResourceContents:
     """The pending tasks as JSON, shaped as list_tasks gives them."""
-    zone = dome.settings.timezone
+    zone = dome.zone
     page = await list_tasks(
         TaskFilter(), dome.ports, user_id=dome.user_id, now=dome.now(), zone=zone.key, limit=_PAGE
     )

@@ -1,14 +1,11 @@
 """Completions: the ids, tags and contexts there are, for templates and prompts."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
-from mcp.server.context import ServerRequestContext
 from mcp.types import CompleteRequestParams, CompleteResult, Completion
 
-from dome_mcp.app import Door
+from dome_mcp.app import Caller
 from dome_mcp.core.ports import Ports
-from dome_mcp.protocol import protocol_errors
 from dome_mcp.services import status
 
 MAX_VALUES = 100
@@ -16,16 +13,18 @@ MAX_VALUES = 100
 (2026-11): the most values a completion may have."""
 
 
-async def complete(
-    ctx: ServerRequestContext[Door, Any], params: CompleteRequestParams
-) -> CompleteResult:
-    """The values that start as the argument does; none for an argument that is free text."""
+async def complete(caller: Caller, params: CompleteRequestParams) -> CompleteResult:
+    """The caller's values that start as the argument does; none where it is free text.
+
+    Raises:
+        InsufficientScope: the caller may not read notes, from which all values are.
+    """
+    caller.principal.require("notes:read")
     find = _FINDERS.get(params.argument.name)
     if find is None:
         return CompleteResult(completion=Completion(values=[]))
-    with protocol_errors():
-        dome = await ctx.lifespan_context.dome()
-        found = await find(params.argument.value, dome.ports, user_id=dome.user_id)
+    dome = await caller.dome()
+    found = await find(params.argument.value, dome.ports, user_id=dome.user_id)
     values = found[:MAX_VALUES]
     has_more = len(found) >= MAX_VALUES
     return CompleteResult(completion=Completion(values=values, has_more=has_more))

@@ -27,7 +27,7 @@ async def recent_notes(dome: Dome, cursor: str | None) -> ResourcePage:
     page = await notes.list_notes(
         NoteFilter(), dome.ports, user_id=dome.user_id, limit=PAGE, cursor=cursor
     )
-    zone = dome.settings.timezone
+    zone = dome.zone
     return ResourcePage([_resource(note, zone=zone) for note in page.notes], page.next_cursor)
 
 
@@ -38,7 +38,7 @@ async def read_note(dome: Dome, note_id: str) -> ReadResourceContents:
         NotFound: the user has no such note.
     """
     note = await notes.get_note(note_id, dome.ports, user_id=dome.user_id)
-    front = _front_matter(note, zone=dome.settings.timezone)
+    front = _front_matter(note, zone=dome.zone)
     return ReadResourceContents(f"---\n{front}\n---\n\n{note.text}", MARKDOWN)
 
 

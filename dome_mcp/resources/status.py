@@ -10,38 +10,47 @@ import anyio.to_thread
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 
 from dome_mcp import __version__
-from dome_mcp.app import Dome, Door
+from dome_mcp.app import Caller, Dome
 from dome_mcp.core.errors import DomeError
 from dome_mcp.core.ports import Statement
 from dome_mcp.core.timestamps import local_iso
 from dome_mcp.services.companions import companion_state
 from dome_mcp.services.indexing import semantics
 from dome_mcp.services.status import counts
-from dome_mcp.tools.attention import attention
+from dome_mcp.tools.attention import Attention, attention
 
 _MOST_USED = 20
 
+_DOWN = "The notes cannot be read at the moment. Whoever runs this server finds why in its log."
 
-async def read_status(door: Door) -> ReadResourceContents:
+
+async def read_status(caller: Caller) -> ReadResourceContents:
     """The status as JSON; it answers even where the application cannot be opened."""
     status: dict[str, Any]
     try:
-        status = await _status(await door.dome())
+        status = await status_of(await caller.dome())
     except DomeError as error:
-        status = {"health": "down", "warnings": [str(error)]}
+        reason = str(error) if caller.principal.may("admin") else _DOWN
+        status = {"health": "down", "warnings": [reason]}
     return ReadResourceContents(json.dumps(status, ensure_ascii=False), "application/json")
 
 
-async def _status(dome: Dome) -> dict[str, Any]:
-    ports, settings = dome.ports, dome.settings
+async def status_of(dome: Dome) -> dict[str, Any]:
+    """What is stored and how it does: the caller's notes, and the rest as far as it is theirs.
+
+    Tasks and reminders are left out without the scope to read them, the machine (sizes, versions,
+    warnings about its settings) without `admin`.
+    """
+    ports = dome.ports
     stored = await counts(ports, user_id=dome.user_id)
     index = await semantics(ports, user_id=dome.user_id)
     embedder, language_model = ports.embedder, ports.language_model
     attend = await attention(dome)
     problems = [*([index.problem] if index.problem else []), *attend.warnings]
+    is_admin = dome.principal.may("admin")
     return {
         "health": "degraded" if problems else "ok",
-        "warnings": [*settings.warnings, *problems],
+        "warnings": [*(dome.settings.warnings if is_admin else ()), *problems],
         "notes": stored.notes,
         "chunks": stored.chunks,
         "pending_chunks": stored.pending_chunks,
@@ -50,24 +59,35 @@ async def _status(dome: Dome) -> dict[str, Any]:
         "embedding_model": embedder.model if embedder else None,
         "embedding_model_loaded": embedder.is_ready if embedder else False,
         "language_model": language_model.model if language_model else None,
-        "timezone": settings.timezone.key,
-        "companion": await _companion(dome),
-        "inbox": list(attend.inbox),
-        "bytes": await anyio.to_thread.run_sync(_sizes, settings.home),
+        "timezone": dome.zone.key,
+        **(await _agenda(dome, attend) if dome.principal.may("tasks:read") else {}),
+        **(await _machine(dome) if is_admin else {}),
+    }
+
+
+async def _agenda(dome: Dome, attend: Attention) -> dict[str, Any]:
+    return {"companion": await _companion(dome), "inbox": list(attend.inbox)}
+
+
+async def _machine(dome: Dome) -> dict[str, Any]:
+    return {
+        "bytes": await anyio.to_thread.run_sync(_sizes, dome.settings.home),
         "versions": await _versions(dome),
     }
 
 
 async def _companion(dome: Dome) -> dict[str, Any]:
-    """How whoever fires the reminders is doing."""
+    """How whoever fires the reminders is doing; their errors may be about anybody's."""
     state = await companion_state(dome.ports.database, now=dome.now())
     beat = state.last_beat
-    return {
+    companion: dict[str, Any] = {
         "running": state.is_running,
-        "last_beat": beat and local_iso(beat, dome.settings.timezone),
+        "last_beat": beat and local_iso(beat, dome.zone),
         "lag_seconds": round(state.lag_seconds, 1),
-        "last_errors": list(state.last_errors),
     }
+    if dome.principal.may("admin"):
+        companion["last_errors"] = list(state.last_errors)
+    return companion
 
 
 async def _versions(dome: Dome) -> dict[str, str]:

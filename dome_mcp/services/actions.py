@@ -1,6 +1,5 @@
 """What the links in a notice do: Done and Snooze, each once."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,8 +10,8 @@ from dome_mcp.core.notices import local_words, moment_words
 from dome_mcp.core.ports import Ports, Statement
 from dome_mcp.core.reminder_changes import acknowledged, postponed
 from dome_mcp.core.task_changes import completed
-from dome_mcp.services.agenda import reminders_of, stored_reminder, stored_task
-from dome_mcp.store import firings, reminders, tasks, used_links
+from dome_mcp.services.agenda import reminders_of, revised, stored_reminder, stored_task
+from dome_mcp.store import firings, tasks, used_links
 
 LINK_LIFETIME = timedelta(days=7)
 SNOOZE = timedelta(hours=1)
@@ -96,7 +95,7 @@ async def _done(
             return await _task_done(task, ports, now=now)
     after = acknowledged(reminder, now=now)
     statements = [
-        *_revised([reminder], [after], now=now),
+        *revised([reminder], [after], now=now),
         *firings.acknowledge(reminder.reminder_id, reminder.user_id, now=now, due_at=firing.due_at),
     ]
     return statements, _next_words(after)
@@ -107,7 +106,7 @@ async def _task_done(task: Task, ports: Ports, *, now: datetime) -> tuple[list[S
     change = completed(task, before, now=now)
     statements = [
         *tasks.revise_task(replace(change.task, updated_at=now), revision=task.revision),
-        *_revised(before, change.reminders, now=now),
+        *revised(before, change.reminders, now=now, is_strict=change.is_seen),
     ]
     for each in before:
         statements += firings.acknowledge(each.reminder_id, each.user_id, now=now)
@@ -122,21 +121,10 @@ def _snoozed(reminder: Reminder, firing: Firing, *, now: datetime) -> tuple[list
     at = now + SNOOZE
     after = postponed(reminder, at, fired=firing)
     statements = [
-        *_revised([reminder], [after], now=now),
+        *revised([reminder], [after], now=now),
         *firings.acknowledge(reminder.reminder_id, reminder.user_id, now=now, due_at=firing.due_at),
     ]
     return statements, f"You will be reminded again on {moment_words(at, reminder.schedule.zone)}."
-
-
-def _revised(
-    before: Sequence[Reminder], after: Sequence[Reminder], *, now: datetime
-) -> list[Statement]:
-    """The statements for the reminders that changed; each fails where it is no longer as before."""
-    return [
-        reminders.revise_reminder(replace(new, updated_at=now), revision=old.revision)
-        for old, new in zip(before, after, strict=True)
-        if new != old
-    ]
 
 
 def _next_words(reminder: Reminder) -> str:

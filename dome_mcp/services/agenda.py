@@ -1,7 +1,5 @@
 """What tasks and reminders share: reading them, and checking what they name."""
 
-import base64
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -101,7 +99,8 @@ def revised(
 ) -> list[Statement]:
     """Writes the reminders that differ; a constraint fails where one is no longer as `before`.
 
-    With `is_strict` it fails also where one that is to stay as it is has changed.
+    With `is_strict` it fails also where one that is to stay as it is has changed: one that had
+    ended when its task was closed, and that was snoozed meanwhile, would outlive the task.
     """
     return [
         reminders.revise_reminder(replace(new, updated_at=now), revision=old.revision)
@@ -146,27 +145,6 @@ def require_limit(limit: int) -> None:
     """
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidInput(f"limit {limit} is out of range.", f"Send 1 to {MAX_PAGE}.")
-
-
-def to_cursor(position: tuple[int, str]) -> str:
-    """The opaque cursor of what comes after a position."""
-    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
-
-
-def from_cursor(cursor: str, *, tool: str) -> tuple[int, str]:
-    """The position in a cursor.
-
-    Raises:
-        InvalidInput: `tool` gave no such cursor.
-    """
-    try:
-        number, key = json.loads(base64.urlsafe_b64decode(cursor + "=" * 3))
-        return int(number), str(key)
-    except (ValueError, TypeError) as error:
-        raise InvalidInput(
-            f"The cursor is not one that {tool} gave.",
-            "Send next_cursor of the last page as it was, or none for the first page.",
-        ) from error
 
 
 def _by_reminder(items: Iterable[T]) -> dict[str, tuple[T, ...]]:

@@ -1,15 +1,15 @@
 """Answers from the notes: quoted as they stand, or written by a language model and checked."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import mul
 
 from dome_mcp.core.answering import choose, extractive_answer, index_warnings, not_found
-from dome_mcp.core.citations import Checked, Claim, check, claims_of
+from dome_mcp.core.citations import Checked, Claim, check, claims_of, spoken
 from dome_mcp.core.errors import BackendError, BackendProtocolError, BackendRejected, InvalidInput
 from dome_mcp.core.evidence import Unit, evidence_units
-from dome_mcp.core.model import Answer, NoteFilter, Passage, SearchResult
+from dome_mcp.core.model import Answer, NoteFilter, Passage, SearchResult, Turn
 from dome_mcp.core.packing import pack
 from dome_mcp.core.ports import LanguageModel, Ports, Vector
 from dome_mcp.core.questions import question_terms
@@ -33,8 +33,24 @@ class Question:
     among: NoteFilter = field(default_factory=NoteFilter)
 
 
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Is told of an answer while it is made. Only the answer itself is checked: what was said may
+    differ from it, and nothing may have been said at all."""
+
+    found: Callable[[Sequence[Passage]], Awaitable[None]]
+    """Called once, with the passages it is made from."""
+    says: Callable[[str], Awaitable[None]]
+    """Called with each piece of text."""
+
+
 async def answer(
-    question: Question, ports: Ports, *, user_id: str, now: datetime | None = None
+    question: Question,
+    ports: Ports,
+    *,
+    user_id: str,
+    now: datetime | None = None,
+    follower: Follower | None = None,
 ) -> Answer:
     """The answer to a question with its evidence, or the statement that the notes hold none.
 
@@ -50,10 +66,17 @@ async def answer(
         raise InvalidInput("The question is empty.", "Send a question about the notes.")
     request = SearchRequest(question.text, limit=question.limit, among=question.among)
     result = await search(request, ports, user_id=user_id)
-    if ports.language_model is None or not result.passages:
-        return await _quoted(question.text, result, ports)
+    if follower is not None:
+        await follower.found(result.passages)
+    model = ports.language_model
+    if model is None or not result.passages:
+        quoted = await _quoted(question.text, result, ports)
+        if follower is not None:
+            for line in quoted.text.splitlines(keepends=True):
+                await follower.says(line)
+        return quoted
     try:
-        return await _written(question.text, result, ports, ports.language_model, now=now)
+        return await _written(question.text, result, ports, model, now=now, follower=follower)
     except BackendError as error:
         quoted = await _quoted(question.text, result, ports)
         reason = f"The language model gave no answer ({error.message}); the notes are quoted."
@@ -75,7 +98,13 @@ async def _quoted(question: str, result: SearchResult, ports: Ports) -> Answer:
 
 
 async def _written(
-    question: str, result: SearchResult, ports: Ports, model: LanguageModel, *, now: datetime | None
+    question: str,
+    result: SearchResult,
+    ports: Ports,
+    model: LanguageModel,
+    *,
+    now: datetime | None,
+    follower: Follower | None,
 ) -> Answer:
     answer_tokens = min(ANSWER_TOKENS, model.context_tokens // 4)
     prompt = pack(
@@ -87,8 +116,8 @@ async def _written(
     )
     if not prompt.passages:
         raise BackendRejected(_MODEL, "complete", "Its context is too small for any passage.")
-    completion = await model.complete(prompt.turns, max_tokens=answer_tokens)
-    claims = claims_of(completion.text)
+    text = await _text(model, prompt.turns, max_tokens=answer_tokens, follower=follower)
+    claims = claims_of(text)
     if not claims:
         raise BackendProtocolError(_MODEL, "complete", "It spent its words on thinking.")
     checked = await _checked(claims, prompt.passages, ports)
@@ -104,6 +133,27 @@ async def _written(
         index=result.index,
         warnings=(*warnings, *(f"Not supported by your notes: {x}" for x in checked.unsupported)),
     )
+
+
+async def _text(
+    model: LanguageModel, turns: Sequence[Turn], *, max_tokens: int, follower: Follower | None
+) -> str:
+    """What the model writes, told to the follower as it comes."""
+    if follower is None:
+        return (await model.complete(turns, max_tokens=max_tokens)).text
+    text, said = "", 0
+    pieces = model.stream(turns, max_tokens=max_tokens)
+    try:
+        async for piece in pieces:
+            text += piece
+            if new := spoken(text)[said:]:
+                said += len(new)
+                await follower.says(new)
+    finally:
+        # A follower that is gone ends the model's work at once, not when memory is tidied.
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()
+    return text
 
 
 async def _checked(claims: Sequence[Claim], passages: Sequence[Passage], ports: Ports) -> Checked:

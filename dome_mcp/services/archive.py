@@ -189,8 +189,8 @@ async def _statements(
             now_ms=to_ms(note.updated_at),
         ),
         archive.set_revision(note.note_id, user_id, revision=note.revision),
-        *chunks.insert_chunks(note.note_id, draft.chunks),
-        *chunks.index_chunks(note.title, draft.chunks),
+        *chunks.insert_chunks(note.note_id, draft.chunks, user_id=user_id),
+        *chunks.index_chunks(note.title, draft.chunks, user_id=user_id),
     ]
 
 

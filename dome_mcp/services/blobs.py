@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from dome_mcp.core.identifiers import blob_key, content_hash
+from dome_mcp.core.identifiers import blob_key, content_hash, note_prefix
 from dome_mcp.core.model import Note, Original
 from dome_mcp.core.ports import BlobStore
 
@@ -47,8 +47,9 @@ async def original_of(note: Note, blobs: BlobStore) -> bytes:
 
 
 async def drop_unused(before: Note, after: Note | None, blobs: BlobStore) -> None:
-    """Deletes the blobs that only the note's former state needed."""
+    """Deletes the blobs that only the note's former state needed, and that are its own."""
     kept = {after.blob_key, after.body_key} if after else set[str | None]()
+    own = note_prefix(before.user_id, before.note_id)
     for key in (before.blob_key, before.body_key):
-        if key is not None and key not in kept:
+        if key is not None and key.startswith(own) and key not in kept:
             await blobs.delete(key)

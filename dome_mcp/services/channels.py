@@ -45,7 +45,7 @@ async def add_channel(
     if not rows:
         raise Conflict(
             f"There is a channel {stored.name!r} already.",
-            "Send another name, replace it with --replace, or remove it first.",
+            "Send another name, have it replaced (--replace), or remove it first.",
         )
     return stored
 

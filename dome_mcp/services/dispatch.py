@@ -149,8 +149,11 @@ async def _notify(
     delivery = begun.delivery
     attempt = delivery.refusals + 1
     channel = begun.channel
-    if channel is None and delivery.channel == DESKTOP:  # every user has it, with no row for it
+    if channel is None and delivery.channel == DESKTOP:  # its user has it, with no row for it
         channel = desktop_channel(delivery.user_id)
+    is_elsewhere = policy.desktop_user not in (None, delivery.user_id)
+    if channel is not None and channel.kind == DESKTOP and is_elsewhere:
+        return after_attempt(attempt, _ANOTHERS_DESKTOP, policy, now=now)
     if channel is None:
         return after_attempt(attempt, _no_channel(delivery.channel), policy, now=now)
     notifier = notifiers.get(channel.kind)
@@ -169,6 +172,13 @@ async def _notify(
         )
         return after_attempt(attempt, refused, policy, now=now)
     return after_attempt(attempt, Outcome(is_sent=True, receipt=receipt), policy, now=now)
+
+
+_ANOTHERS_DESKTOP = Outcome(
+    is_sent=False,
+    error="The desktop of this machine is another user's. Name a channel of your own.",
+    is_retryable=False,
+)
 
 
 def _no_channel(name: str) -> Outcome:

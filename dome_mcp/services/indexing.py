@@ -22,11 +22,6 @@ CONTEXT_NOTES = 4
 _CONTEXT_WITHIN_MS = timedelta(hours=1) // timedelta(milliseconds=1)
 """What was noted longer ago is another conversation."""
 
-_FACTS = """
-SELECT
-  (SELECT count(*) FROM chunks WHERE embedded_with IS NULL AND user_id = ?1) AS pending,
-  (SELECT value FROM meta WHERE name = ?2) AS model"""
-
 
 @dataclass(frozen=True, slots=True)
 class Semantics:
@@ -47,7 +42,7 @@ class Step:
 
 async def semantics(ports: Ports, *, user_id: str) -> Semantics:
     """How far the user's vectors are, and whether they can be searched with the present model."""
-    rows = await ports.database.query(Statement(_FACTS, (user_id, meta.EMBEDDING_MODEL)))
+    rows = await ports.database.query(embedding.index_facts(user_id))
     pending = int(rows[0]["pending"] or 0)
     stored = rows[0]["model"]
     problem = _problem(ports.embedder, None if stored is None else str(stored))
@@ -56,6 +51,12 @@ async def semantics(ports: Ports, *, user_id: str) -> Semantics:
     if pending:
         return Semantics(IndexState(pending, f"{pending} chunks are not indexed for meaning yet."))
     return Semantics(IndexState())
+
+
+async def users_with_pending(ports: Ports) -> tuple[str, ...]:
+    """The users for whom there is something to embed, in a fixed order."""
+    rows = await ports.database.query(embedding.users_with_pending())
+    return tuple(str(row["user_id"]) for row in rows)
 
 
 async def index_step(
@@ -150,7 +151,7 @@ async def _embed_or_refuse(
         return await _embed(pending, ports, user_id=user_id)
     except BackendRejected:
         if len(pending) == 1:
-            return [embedding.mark_embedded(embedding.REFUSED, pending)]
+            return [embedding.mark_embedded(embedding.REFUSED, pending, user_id=user_id)]
     statements: list[Statement] = []
     for chunk in pending:
         statements += await _embed_or_refuse([chunk], ports, user_id=user_id)
@@ -174,7 +175,7 @@ async def _embed(
     ]
     return [
         *ports.vectors.stage(entries),
-        embedding.mark_embedded(ports.embedder.model, pending),
+        embedding.mark_embedded(ports.embedder.model, pending, user_id=user_id),
         meta.set_fact_once(meta.EMBEDDING_MODEL, ports.embedder.model),
     ]
 

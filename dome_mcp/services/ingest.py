@@ -114,8 +114,8 @@ async def _insert(
             original_key=original_key,
             now_ms=to_ms(now),
         ),
-        *chunks.insert_chunks(draft.note_id, draft.chunks),
-        *chunks.index_chunks(draft.title, draft.chunks),
+        *chunks.insert_chunks(draft.note_id, draft.chunks, user_id=user_id),
+        *chunks.index_chunks(draft.title, draft.chunks, user_id=user_id),
     ]
 
 

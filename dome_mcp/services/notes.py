@@ -1,10 +1,9 @@
 """Reading, listing, changing and deleting notes."""
 
-import base64
-import json
 from dataclasses import replace
 from datetime import datetime
 
+from dome_mcp.core.cursors import from_cursor, to_cursor
 from dome_mcp.core.drafts import clean_context, clean_tags, clean_title
 from dome_mcp.core.errors import BackendRejected, Conflict, InvalidInput, NotFound
 from dome_mcp.core.model import Note, NoteFilter, NotePage
@@ -12,7 +11,7 @@ from dome_mcp.core.ports import Ports
 from dome_mcp.core.timestamps import to_ms
 from dome_mcp.services.blobs import drop_unused, text_of
 from dome_mcp.services.indexing import forget_in_followers
-from dome_mcp.store import chunks, notes
+from dome_mcp.store import chunks, idempotency, jobs, notes
 
 MAX_PAGE = 200
 
@@ -54,33 +53,46 @@ async def list_notes(
     """
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidInput(f"limit {limit} is out of range.", f"Send 1 to {MAX_PAGE}.")
-    after = _decode(cursor) if cursor else None
+    after = from_cursor(cursor, tool="list_notes") if cursor else None
     rows = await ports.database.query(
         notes.notes_page(user_id, among, after=after, limit=limit + 1)
     )
     found = [notes.to_note(row) for row in rows]
     page = tuple(found[:limit])
-    return NotePage(page, _encode(page[-1]) if len(found) > limit else None)
+    last = (to_ms(page[-1].created_at), page[-1].note_id) if len(found) > limit else None
+    return NotePage(page, last and to_cursor(last))
 
 
-async def delete_note(note_id: str, ports: Ports, *, user_id: str, now: datetime) -> Note:
+async def delete_note(
+    note_id: str, ports: Ports, *, user_id: str, now: datetime, revision: int | None = None
+) -> Note:
     """Deletes the note, its chunks, full text, vectors, tags and blobs, and leaves a tombstone.
 
-    Returns the note as it was. A crash leaves at most blobs that no row names.
+    What jobs and repeatable requests remember of it goes too.
+
+    Returns the note as it was. A crash leaves at most blobs that no row names. `revision` is the
+    one the caller has read; without it the note is deleted whatever it says.
 
     Raises:
         NotFound: the user has no such note.
-        Conflict: the note changed meanwhile.
+        Conflict: the note is at another revision, or changed meanwhile.
     """
     note = await stored_note(note_id, ports, user_id=user_id)
+    if revision is not None and revision != note.revision:
+        raise Conflict(
+            f"Note {note.note_id} is at revision {note.revision}, not {revision}.",
+            "Read it again with get_note before you delete it.",
+        )
     rows = await ports.database.query(chunks.chunks_of_note(note.note_id, user_id))
     ids = [str(row["chunk_id"]) for row in rows]
     statements = [
         forget_in_followers(note.note_id, user_id=user_id),
         *notes.bury_note(note, now_ms=to_ms(now)),
-        *chunks.unindex_chunks(ids),
+        *chunks.unindex_chunks(ids, user_id=user_id),
         *(ports.vectors.unstage(ids) if ports.vectors else ()),
-        *chunks.delete_chunks(ids),
+        *chunks.delete_chunks(ids, user_id=user_id),
+        idempotency.forget_note_in_answers(note.note_id, user_id),
+        *jobs.forget_jobs_of_note(note.note_id, user_id),
     ]
     try:
         await ports.database.batch(statements)
@@ -111,19 +123,3 @@ def relabelled(
         tags=note.tags if tags is None else clean_tags(tags),
         context=note.context if context is None else clean_context(context) or None,
     )
-
-
-def _encode(note: Note) -> str:
-    position = json.dumps([to_ms(note.created_at), note.note_id])
-    return base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> tuple[int, str]:
-    try:
-        created_at_ms, note_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * 3))
-        return int(created_at_ms), str(note_id)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidInput(
-            "The cursor is not one that list_notes gave.",
-            "Send next_cursor of the last page as it was, or none for the first page.",
-        ) from error

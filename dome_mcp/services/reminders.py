@@ -6,6 +6,7 @@ from datetime import datetime
 
 from dome_mcp.core.agenda import Delivery, Firing, Reminder, Task
 from dome_mcp.core.agenda_drafts import clock_warnings
+from dome_mcp.core.cursors import from_cursor, to_cursor
 from dome_mcp.core.errors import BackendRejected, Conflict
 from dome_mcp.core.ports import Ports
 from dome_mcp.core.reminder_actions import ReminderAction, ReminderChange, changed
@@ -14,14 +15,12 @@ from dome_mcp.core.zones import parse_zone
 from dome_mcp.services.agenda import (
     TRIES,
     ReminderView,
-    from_cursor,
     known_channels,
     known_notes,
     require_limit,
     revised,
     stored_reminder,
     stored_task,
-    to_cursor,
     view_reminders,
 )
 from dome_mcp.store import firings, reminder_listings, reminders, tasks

@@ -70,13 +70,8 @@ async def forget_every_vector(ports: Ports) -> None:
 
 async def _remove_chunks(chunk_ids: Sequence[str], ports: Ports) -> None:
     for part in _parts(chunk_ids):
-        await ports.database.batch(
-            [
-                *chunks.unindex_chunks(part),
-                *(ports.vectors.unstage(part) if ports.vectors else ()),
-                *chunks.delete_chunks(part),
-            ]
-        )
+        unstaged = ports.vectors.unstage(part) if ports.vectors else ()
+        await ports.database.batch([*unstaged, *integrity.delete_dead_chunks(part)])
 
 
 async def _cut_anew(
@@ -103,11 +98,11 @@ async def _cut_anew(
                 *notes.revise_note(
                     after, body=note.text, body_key=note.body_key, revision=note.revision
                 ),
-                *chunks.unindex_chunks(old),
+                *chunks.unindex_chunks(old, user_id=user_id),
                 *(ports.vectors.unstage(old) if ports.vectors else ()),
-                *chunks.delete_chunks(old),
-                *chunks.insert_chunks(note_id, new),
-                *chunks.index_chunks(note.title, new),
+                *chunks.delete_chunks(old, user_id=user_id),
+                *chunks.insert_chunks(note_id, new, user_id=user_id),
+                *chunks.index_chunks(note.title, new, user_id=user_id),
             ]
         )
     except BackendRejected:

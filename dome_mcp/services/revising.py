@@ -150,13 +150,14 @@ async def _chunk_changes(
     # The title stands in every full-text row and in every embedded text.
     stale = sorted(old) if is_renamed else removed
     indexed = drafts if is_renamed else added
+    user_id = before.user_id
     statements = [
-        *chunks.unindex_chunks(stale),
+        *chunks.unindex_chunks(stale, user_id=user_id),
         *(ports.vectors.unstage(removed) if ports.vectors else ()),
-        *chunks.delete_chunks(removed),
-        *chunks.insert_chunks(before.note_id, added),
-        *(chunks.move_chunks(kept) if content else ()),
-        *chunks.index_chunks(after.title, indexed),
+        *chunks.delete_chunks(removed, user_id=user_id),
+        *chunks.insert_chunks(before.note_id, added, user_id=user_id),
+        *(chunks.move_chunks(kept, user_id=user_id) if content else ()),
+        *chunks.index_chunks(after.title, indexed, user_id=user_id),
     ]
     if is_renamed:
         statements.append(embedding.forget_note_vectors(before.note_id, before.user_id))

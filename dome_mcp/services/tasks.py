@@ -7,6 +7,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from dome_mcp.core.agenda import Reminder, Task, TaskStatus
+from dome_mcp.core.cursors import from_cursor, to_cursor
 from dome_mcp.core.drafts import clean_tags
 from dome_mcp.core.errors import BackendRejected, Conflict, InvalidInput
 from dome_mcp.core.ports import Ports, Statement
@@ -21,13 +22,11 @@ from dome_mcp.core.zones import parse_zone, to_instant
 from dome_mcp.services.agenda import (
     TRIES,
     ReminderView,
-    from_cursor,
     known_notes,
     reminders_of,
     require_limit,
     revised,
     stored_task,
-    to_cursor,
     view_reminders,
 )
 from dome_mcp.store import firings, reminders, tasks

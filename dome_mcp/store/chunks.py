@@ -21,24 +21,26 @@ INSERT INTO chunks (
 SELECT j.value ->> 'id', n.note_key, n.user_id, j.value ->> 'ordinal', j.value ->> 'start',
   j.value ->> 'end', j.value ->> 'page', j.value ->> 'heading', j.value ->> 'text',
   j.value ->> 'hash'
-FROM json_each(?2) AS j JOIN notes n ON n.note_id = ?1"""
+FROM json_each(?2) AS j JOIN notes n ON n.note_id = ?1 AND n.user_id = ?3"""
 
 _MOVE = """
 UPDATE chunks SET
   ordinal = j.value ->> 'ordinal', start_offset = j.value ->> 'start',
   end_offset = j.value ->> 'end', page = j.value ->> 'page'
-FROM json_each(?1) AS j WHERE chunks.chunk_id = j.value ->> 'id'"""
+FROM json_each(?1) AS j WHERE chunks.chunk_id = j.value ->> 'id' AND chunks.user_id = ?2"""
 
 _INDEX = """
 INSERT INTO chunks_fts (rowid, title, heading, text)
 SELECT c.chunk_key, ?1, j.value ->> 'heading', coalesce(j.value ->> 'text', c.text)
-FROM json_each(?2) AS j JOIN chunks c ON c.chunk_id = j.value ->> 'id'"""
+FROM json_each(?2) AS j JOIN chunks c ON c.chunk_id = j.value ->> 'id' AND c.user_id = ?3"""
 
 _UNINDEX = """
 DELETE FROM chunks_fts WHERE rowid IN (
-  SELECT c.chunk_key FROM chunks c WHERE c.chunk_id IN (SELECT value FROM json_each(?1)))"""
+  SELECT c.chunk_key FROM chunks c
+  WHERE c.user_id = ?2 AND c.chunk_id IN (SELECT value FROM json_each(?1)))"""
 
-_DELETE = "DELETE FROM chunks WHERE chunk_id IN (SELECT value FROM json_each(?1))"
+_DELETE = """
+DELETE FROM chunks WHERE user_id = ?2 AND chunk_id IN (SELECT value FROM json_each(?1))"""
 
 _OF_NOTE = """
 SELECT c.chunk_id, c.ordinal, c.start_offset, c.end_offset, c.page, c.heading, c.text,
@@ -62,15 +64,15 @@ class StoredChunk:
     embedded_with: str | None
 
 
-def insert_chunks(note_id: str, chunks: Sequence[DraftChunk]) -> list[Statement]:
-    """Writes chunk rows, without a vector, under a note that has its row."""
+def insert_chunks(note_id: str, chunks: Sequence[DraftChunk], *, user_id: str) -> list[Statement]:
+    """Writes chunk rows, without a vector, under a note of the user that has its row."""
     return [
-        Statement(_INSERT, (note_id, json.dumps([_record(draft) for draft in part])))
+        Statement(_INSERT, (note_id, json.dumps([_record(draft) for draft in part]), user_id))
         for part in _slices(chunks)
     ]
 
 
-def move_chunks(chunks: Sequence[DraftChunk]) -> list[Statement]:
+def move_chunks(chunks: Sequence[DraftChunk], *, user_id: str) -> list[Statement]:
     """Gives chunks whose text stayed their new place in the note."""
     places = [
         {
@@ -82,25 +84,26 @@ def move_chunks(chunks: Sequence[DraftChunk]) -> list[Statement]:
         }
         for draft in chunks
     ]
-    return [Statement(_MOVE, (json.dumps(places),))] if places else []
+    return [Statement(_MOVE, (json.dumps(places), user_id))] if places else []
 
 
-def index_chunks(title: str, chunks: Sequence[DraftChunk]) -> list[Statement]:
+def index_chunks(title: str, chunks: Sequence[DraftChunk], *, user_id: str) -> list[Statement]:
     """Writes the full-text rows of chunks that have their row and no full-text row yet."""
     statements: list[Statement] = []
     for part in _slices(chunks):
         records = [_index_record(draft) for draft in part]
-        statements.append(Statement(_INDEX, (indexed_text(title), json.dumps(records))))
+        row = (indexed_text(title), json.dumps(records), user_id)
+        statements.append(Statement(_INDEX, row))
     return statements
 
 
-def unindex_chunks(chunk_ids: Sequence[str]) -> list[Statement]:
+def unindex_chunks(chunk_ids: Sequence[str], *, user_id: str) -> list[Statement]:
     """Deletes full-text rows; to be run while the chunk rows are still there."""
-    return [Statement(_UNINDEX, (json.dumps(chunk_ids),))] if chunk_ids else []
+    return [Statement(_UNINDEX, (json.dumps(chunk_ids), user_id))] if chunk_ids else []
 
 
-def delete_chunks(chunk_ids: Sequence[str]) -> list[Statement]:
-    return [Statement(_DELETE, (json.dumps(chunk_ids),))] if chunk_ids else []
+def delete_chunks(chunk_ids: Sequence[str], *, user_id: str) -> list[Statement]:
+    return [Statement(_DELETE, (json.dumps(chunk_ids), user_id))] if chunk_ids else []
 
 
 def chunks_of_note(note_id: str, user_id: str) -> Statement:

@@ -129,7 +129,7 @@ SELECT {REMINDER_COLUMNS}, {FIRING_COLUMNS}, n.title AS note_title, (
 FROM deliveries d
 JOIN reminders r ON r.reminder_id = d.reminder_id
 JOIN firings f ON f.reminder_id = d.reminder_id AND f.due_at_ms = d.due_at_ms
-LEFT JOIN tasks t ON t.task_id = r.task_id
+LEFT JOIN tasks t ON t.task_id = r.task_id AND t.user_id = r.user_id
 LEFT JOIN notes n ON n.user_id = r.user_id AND n.deleted_at_ms IS NULL
   AND n.note_id = COALESCE(r.note_ids ->> 0, t.note_ids ->> 0)
 WHERE d.delivery_key = ?1"""

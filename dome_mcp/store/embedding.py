@@ -8,10 +8,16 @@ from dome_mcp.core.drafts import DraftChunk, NoteDraft
 from dome_mcp.core.model import Note
 from dome_mcp.core.ports import Row, Statement
 from dome_mcp.core.timestamps import to_ms
+from dome_mcp.store.meta import EMBEDDING_MODEL
 from dome_mcp.store.notes import optional, to_int
 
 REFUSED = ""
 """As `embedded_with`: the model refused the chunk; it has no vector and is not asked again."""
+
+_FACTS = """
+SELECT
+  (SELECT count(*) FROM chunks WHERE embedded_with IS NULL AND user_id = ?1) AS pending,
+  (SELECT value FROM meta WHERE name = ?2) AS model"""
 
 _PENDING = """
 SELECT c.chunk_key, c.chunk_id, c.ordinal, c.heading, c.text, n.title, n.context, n.created_at_ms,
@@ -19,6 +25,17 @@ SELECT c.chunk_key, c.chunk_id, c.ordinal, c.heading, c.text, n.title, n.context
 FROM chunks c JOIN notes n ON n.note_key = c.note_key
 WHERE c.embedded_with IS NULL AND c.user_id = ?1
 ORDER BY c.user_id, c.chunk_key LIMIT CAST(?2 AS INTEGER)"""
+
+# Each user is the next after the last in the index, so that this reads as many rows as there are
+# users, however many chunks wait.
+_USERS_WITH_PENDING = """
+WITH RECURSIVE waiting (user_id) AS (
+  SELECT min(user_id) FROM chunks WHERE embedded_with IS NULL
+  UNION ALL
+  SELECT (SELECT min(c.user_id) FROM chunks c
+    WHERE c.embedded_with IS NULL AND c.user_id > w.user_id)
+  FROM waiting w WHERE w.user_id IS NOT NULL)
+SELECT user_id FROM waiting WHERE user_id IS NOT NULL ORDER BY user_id"""
 
 # A row's own key breaks the tie between notes of one moment; a note without a row yet is the last.
 _NOTED_BEFORE = """
@@ -39,7 +56,7 @@ FROM json_each(?2) AS j ORDER BY 1"""
 # The revision is compared so that a note whose title changed since its text was read is done anew.
 _MARK_EMBEDDED = """
 UPDATE chunks SET embedded_with = ?1
-FROM json_each(?2) AS j JOIN notes n ON n.note_id = j.value ->> 'note'
+FROM json_each(?2) AS j JOIN notes n ON n.note_id = j.value ->> 'note' AND n.user_id = ?3
 WHERE chunks.chunk_id = j.value ->> 'id' AND chunks.note_key = n.note_key
   AND n.revision = j.value ->> 'revision'"""
 
@@ -77,6 +94,11 @@ class PendingChunk:
     ordinal: int
 
 
+def index_facts(user_id: str) -> Statement:
+    """One row: how many of the user's chunks are `pending`, and the `model` of the vectors."""
+    return Statement(_FACTS, (user_id, EMBEDDING_MODEL))
+
+
 def pending_of(
     note: Note | NoteDraft, drafts: Sequence[DraftChunk], *, revision: int
 ) -> list[PendingChunk]:
@@ -102,6 +124,11 @@ def pending_chunks(user_id: str, *, limit: int) -> Statement:
     return Statement(_PENDING, (user_id, limit))
 
 
+def users_with_pending() -> Statement:
+    """The users that have chunks without a vector."""
+    return Statement(_USERS_WITH_PENDING)
+
+
 def noted_before(
     chunks: Sequence[PendingChunk], user_id: str, *, within_ms: int, notes: int
 ) -> Statement:
@@ -121,13 +148,13 @@ def noted_before(
     return Statement(_NOTED_BEFORE, (user_id, json.dumps(places), within_ms, notes))
 
 
-def mark_embedded(model: str, chunks: Sequence[PendingChunk]) -> Statement:
-    """Records that the chunks have a vector of `model`, where their note is as it was read."""
+def mark_embedded(model: str, chunks: Sequence[PendingChunk], *, user_id: str) -> Statement:
+    """Records that chunks have a vector of `model`, where their note is as it was read."""
     records = [
         {"id": chunk.chunk_id, "note": chunk.note_id, "revision": chunk.revision}
         for chunk in chunks
     ]
-    return Statement(_MARK_EMBEDDED, (model, json.dumps(records)))
+    return Statement(_MARK_EMBEDDED, (model, json.dumps(records), user_id))
 
 
 def embedded_otherwise(model: str) -> Statement:

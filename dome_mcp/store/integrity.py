@@ -54,6 +54,18 @@ WHERE NOT EXISTS (
   SELECT 1 FROM notes n WHERE n.note_key = c.note_key AND n.deleted_at_ms IS NULL)
 ORDER BY c.chunk_key"""
 
+# Whatever user's, and only what is still dead: a note may have come back meanwhile.
+_UNINDEX_DEAD = """
+DELETE FROM chunks_fts WHERE rowid IN (
+  SELECT c.chunk_key FROM chunks c
+  WHERE c.chunk_id IN (SELECT value FROM json_each(?1)) AND NOT EXISTS (
+    SELECT 1 FROM notes n WHERE n.note_key = c.note_key AND n.deleted_at_ms IS NULL))"""
+
+_DELETE_DEAD = """
+DELETE FROM chunks
+WHERE chunk_id IN (SELECT value FROM json_each(?1)) AND NOT EXISTS (
+  SELECT 1 FROM notes n WHERE n.note_key = chunks.note_key AND n.deleted_at_ms IS NULL)"""
+
 # An offset counts code points, as substr() does with TEXT.
 _TORN_NOTES = """
 SELECT n.note_id, n.user_id FROM notes n
@@ -127,6 +139,12 @@ def index_rows(rows: Sequence[Row]) -> Statement:
 def dead_chunks() -> Statement:
     """The ids of chunks whose note is deleted or was never there."""
     return Statement(_DEAD_CHUNKS)
+
+
+def delete_dead_chunks(chunk_ids: Sequence[str]) -> list[Statement]:
+    """Deletes those of these chunks that are dead, with their full-text rows."""
+    ids = (json.dumps(chunk_ids),)
+    return [Statement(_UNINDEX_DEAD, ids), Statement(_DELETE_DEAD, ids)]
 
 
 def torn_notes() -> Statement:

@@ -8,6 +8,9 @@ EMBEDDING_MODEL = "embedding_model"
 LINK_SECRET = "link_secret"  # noqa: S105  the name of the fact, not the secret
 """What the links in notices are signed with, in hexadecimal."""
 
+UPLOAD_SECRET = "upload_secret"  # noqa: S105  the name of the fact, not the secret
+"""What the URLs of uploads are signed with, in hexadecimal."""
+
 LINK_PORT = "link_port"
 """The port on this machine where the links lead."""
 

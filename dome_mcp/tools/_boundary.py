@@ -8,15 +8,16 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp.types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from dome_mcp.app import Dome, Door
+from dome_mcp.app import Caller, Dome
+from dome_mcp.core.access import EVERYTHING, InsufficientScope, Scope
 from dome_mcp.core.errors import DomeError
 from dome_mcp.protocol import log_unexpected
 from dome_mcp.tools._schema import lean_input, lean_output
 
-Call = Context[Door, Any]
-"""What a tool gets of the call it serves; the server's lifespan hands out the door."""
+Call = Context[Caller, Any]
+"""What a tool gets of the call it serves; its lifespan context is who sent this very message."""
 
 READS = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
@@ -24,7 +25,7 @@ READS = ToolAnnotations(
 
 
 async def dome_of(call: Call) -> Dome:
-    """The application, which is opened if need be.
+    """The application on behalf of whoever sent the call, which is opened if need be.
 
     Raises:
         DomeError: it cannot be opened.
@@ -39,31 +40,52 @@ def reply(text: str, structured: Mapping[str, Any]) -> CallToolResult:
     )
 
 
-def define(function: Callable[..., Any], *, title: str, annotations: ToolAnnotations) -> "DomeTool":
-    """The tool that calls an async function; its docstring is the description for the model."""
-    tool = DomeTool.from_function(
+def define(
+    function: Callable[..., Any],
+    *,
+    title: str,
+    annotations: ToolAnnotations,
+    scopes: tuple[Scope, ...],
+) -> "DomeTool":
+    """The tool that calls an async function, for callers who have all of the scopes.
+
+    The function's docstring is the description for the model.
+    """
+    if not scopes:
+        raise ValueError(f"the tool {function.__name__} names no scope")
+    made = DomeTool.from_function(
         function,
         title=title,
         description=" ".join((function.__doc__ or "").split()),
         annotations=annotations,
         structured_output=True,
     )
+    tool = cast("DomeTool", made)
+    tool.scopes = scopes
     tool.parameters = lean_input(tool.parameters)
     tool.fn_metadata.output_schema = lean_output(tool.fn_metadata.output_schema or {})
-    return cast("DomeTool", tool)
+    return tool
 
 
 class DomeTool(Tool):
-    """A tool that takes no argument it does not know and whose errors say what to do instead."""
+    """A tool that asks for scopes, takes no argument it does not know, and errs in plain words."""
+
+    scopes: tuple[Scope, ...] = Field(default=tuple(sorted(EVERYTHING)), exclude=True)
+    """What a caller needs; everything, until `define` says less."""
 
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> Any:
-        """The function's result for these arguments.
+        """The function's result for these arguments, if the caller has the scopes.
 
         Raises:
             ToolError: with words for the model; what went wrong inside is logged, not told.
         """
+        caller: Caller = context.request_context.lifespan_context
+        try:
+            caller.principal.require(*self.scopes)
+        except InsufficientScope as error:
+            raise ToolError(str(error)) from error
         keywords = self._accept(arguments)
         if self.context_kwarg is not None:
             keywords[self.context_kwarg] = context

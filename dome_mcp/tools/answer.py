@@ -1,5 +1,6 @@
 """The rag_answer tool."""
 
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Annotated, NotRequired
 
@@ -8,20 +9,20 @@ from mcp.types import CallToolResult
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from dome_mcp.core.model import Answer, Citation
+from dome_mcp.core.model import Answer, Citation, Passage
 from dome_mcp.services import answer as answering
 from dome_mcp.services.answer import Question
 from dome_mcp.services.search import MAX_LIMIT
 from dome_mcp.tools._boundary import READS, Call, define, dome_of, reply
-from dome_mcp.tools._results import (
+from dome_mcp.tools.excerpts import excerpt, shortened
+from dome_mcp.tools.fences import fenced
+from dome_mcp.tools.parameters import Names, NoteIds, Since, Until, note_filter
+from dome_mcp.tools.results import (
     CitationResult,
     PassageResult,
     citation_result,
     passage_results,
 )
-from dome_mcp.tools.excerpts import excerpt, shortened
-from dome_mcp.tools.fences import fenced
-from dome_mcp.tools.parameters import Names, NoteIds, Since, Until, note_filter
 from dome_mcp.tools.search import head
 
 DEFAULT_PASSAGES = 8
@@ -45,7 +46,9 @@ class Answered(TypedDict):
 
 def tools() -> list[Tool]:
     """The tools of this module."""
-    return [define(rag_answer, title="Answer from notes", annotations=READS)]
+    return [
+        define(rag_answer, title="Answer from notes", annotations=READS, scopes=("notes:read",))
+    ]
 
 
 async def rag_answer(
@@ -63,7 +66,7 @@ async def rag_answer(
     """Answer a question from the user's notes with [n] citations; says so when they hold no answer.
     Not for general knowledge."""
     dome = await dome_of(call)
-    zone = dome.settings.timezone
+    zone = dome.zone
     among = note_filter(
         zone=zone, tags=tags, context=context, note_ids=note_ids, since=since, until=until
     )
@@ -73,22 +76,35 @@ async def rag_answer(
         user_id=dome.user_id,
         now=dome.now().astimezone(zone),
     )
-    texts = [excerpt(found.text, question, width=_PASSAGE_CHARACTERS) for found in answer.passages]
-    answered: Answered = {
+    result = answer_result(answer, question, zone=zone, session_id=session_id)
+    return reply(_page(answer, result["passages"], zone=zone), result)
+
+
+def answer_result(answer: Answer, question: str, *, zone: tzinfo, session_id: str = "") -> Answered:
+    """The answer with its evidence, of which only what speaks of the question is shown."""
+    result: Answered = {
         "answer": answer.text,
         "answered": answer.answered,
         "citations": [citation_result(citation, zone=zone) for citation in answer.citations],
-        "passages": passage_results(answer.passages, texts, zone=zone),
+        "passages": evidence_results(answer.passages, question, zone=zone),
         "model": answer.model,
     }
     if session_id:
-        answered["session_id"] = session_id
+        result["session_id"] = session_id
     if answer.warnings:
-        answered["warnings"] = list(answer.warnings)
-    return reply(_page(answer, texts, zone=zone), answered)
+        result["warnings"] = list(answer.warnings)
+    return result
 
 
-def _page(answer: Answer, texts: list[str], *, zone: tzinfo) -> str:
+def evidence_results(
+    passages: Sequence[Passage], question: str, *, zone: tzinfo
+) -> list[PassageResult]:
+    """The passages an answer is made from, with the part that speaks of the question."""
+    texts = [excerpt(found.text, question, width=_PASSAGE_CHARACTERS) for found in passages]
+    return passage_results(passages, texts, zone=zone)
+
+
+def _page(answer: Answer, shown: Sequence[PassageResult], *, zone: tzinfo) -> str:
     lines = [f"Note: {warning}" for warning in answer.warnings]
     if answer.answered:
         sources = [_source(citation, zone=zone) for citation in answer.citations]
@@ -96,8 +112,8 @@ def _page(answer: Answer, texts: list[str], *, zone: tzinfo) -> str:
         return "\n".join(lines)
     lines.append(answer.text)
     closest = [
-        f"{head(passage, zone=zone)}\n{text}"
-        for passage, text in zip(answer.passages[:_CLOSEST], texts, strict=False)
+        f"{head(passage, zone=zone)}\n{result['text']}"
+        for passage, result in zip(answer.passages[:_CLOSEST], shown, strict=False)
     ]
     if closest:
         lines += ["The closest passages:", fenced("\n\n".join(closest))]

@@ -92,8 +92,15 @@ class Attention:
 async def attention(dome: Dome) -> Attention:
     """What the user has to be told now; it asks for a companion where one is needed.
 
-    A backend that fails here is a warning: what the call was about is done by then.
+    Nothing is told to a caller who may not read reminders, but somebody has to fire what they set.
     """
+    attend = await _look(dome)
+    may_know = dome.principal.may("tasks:read")
+    return attend if may_know else Attention((), has_more=False, warnings=())
+
+
+async def _look(dome: Dome) -> Attention:
+    # A backend that fails here is a warning: what the call was about is done by then.
     now = dome.now()
     try:
         items = await inbox(dome.ports, user_id=dome.user_id, now=now, limit=INBOX_LIMIT + 1)

@@ -14,7 +14,8 @@ from dome_mcp.core.errors import InvalidInput
 from dome_mcp.core.model import Ingested, Note
 from dome_mcp.core.timestamps import parse_instant
 from dome_mcp.tools._boundary import Call, define, dome_of, reply
-from dome_mcp.tools._changes import tell_changed
+from dome_mcp.tools.changes import tell_changed
+from dome_mcp.tools.demands import demand_for_path
 from dome_mcp.tools.excerpts import shortened
 from dome_mcp.tools.parameters import Names
 
@@ -36,7 +37,7 @@ def tools() -> list[Tool]:
     annotations = ToolAnnotations(
         read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
     )
-    return [define(ingest, title="Save to notes", annotations=annotations)]
+    return [define(ingest, title="Save to notes", annotations=annotations, scopes=("notes:write",))]
 
 
 async def ingest(
@@ -55,22 +56,22 @@ async def ingest(
     a saved note use update_note."""
     _require_one_origin(text=text, path=path, url=url)
     dome = await dome_of(call)
+    if path:
+        demand_for_path(dome.principal)
     labels = Labels(
         title=title or None,
         tags=tags,
         context=context or None,
         source=source or None,
         created_at=(
-            parse_instant(created_at, dome.settings.timezone, name="created_at")
-            if created_at
-            else None
+            parse_instant(created_at, dome.zone, name="created_at") if created_at else None
         ),
     )
     await call.report_progress(0, 2, "Reading")
     ingested = await _take_in(dome, labels, text=text, path=path, url=url)
     await call.report_progress(2, 2, "Stored")
     if not ingested.duplicate:
-        await tell_changed(call, ingested.note.note_id)
+        tell_changed(dome, ingested.note.note_id)
     return _reply(ingested, dome, has_labels=labels != Labels())
 
 

@@ -12,11 +12,11 @@ from dome_mcp.core.model import NoteChanges
 from dome_mcp.core.timestamps import local_iso
 from dome_mcp.services import notes
 from dome_mcp.tools._boundary import READS, Call, define, dome_of, reply
-from dome_mcp.tools._changes import tell_changed
-from dome_mcp.tools._results import NoteSummary, NoteText, note_summary
+from dome_mcp.tools.changes import tell_changed
 from dome_mcp.tools.excerpts import shortened
 from dome_mcp.tools.fences import fenced
 from dome_mcp.tools.parameters import Names, NoteId, Since, Until, note_filter
+from dome_mcp.tools.results import NoteSummary, NoteText, note_summary
 
 PAGE_CHARACTERS = 20_000
 MAX_PAGE_CHARACTERS = 100_000
@@ -46,10 +46,10 @@ def tools() -> list[Tool]:
         read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
     )
     return [
-        define(get_note, title="Read a note", annotations=READS),
-        define(list_notes, title="List notes", annotations=READS),
-        define(update_note, title="Change a note", annotations=changes),
-        define(delete_note, title="Delete a note", annotations=changes),
+        define(get_note, title="Read a note", annotations=READS, scopes=("notes:read",)),
+        define(list_notes, title="List notes", annotations=READS, scopes=("notes:read",)),
+        define(update_note, title="Change a note", annotations=changes, scopes=("notes:write",)),
+        define(delete_note, title="Delete a note", annotations=changes, scopes=("notes:write",)),
     ]
 
 
@@ -67,10 +67,10 @@ async def get_note(
     if offset > len(whole):
         raise InvalidInput(f"offset {offset} is past the end.", f"The text has {len(whole)}.")
     end = min(offset + limit, len(whole))
-    summary = note_summary(note, zone=dome.settings.timezone)
+    summary = note_summary(note, zone=dome.zone)
     text: NoteText = {
         **summary,
-        "updated": local_iso(note.updated_at, dome.settings.timezone),
+        "updated": local_iso(note.updated_at, dome.zone),
         "content_type": note.content_type,
         "text": whole[offset:end],
     }
@@ -97,7 +97,7 @@ async def list_notes(
 ) -> Annotated[CallToolResult, Listed]:
     """List notes, newest first, without their text. To find by content use search."""
     dome = await dome_of(call)
-    zone = dome.settings.timezone
+    zone = dome.zone
     among = note_filter(zone=zone, tags=tags, context=context, since=since, until=until)
     page = await notes.list_notes(
         among, dome.ports, user_id=dome.user_id, limit=limit, cursor=cursor or None
@@ -138,8 +138,8 @@ async def update_note(
     note = await intake.update_note(
         dome, note_id, text=text or None, changes=changes, revision=revision or None
     )
-    await tell_changed(call, note.note_id)
-    summary = note_summary(note, zone=dome.settings.timezone)
+    tell_changed(dome, note.note_id)
+    summary = note_summary(note, zone=dome.zone)
     return reply(f"Changed. Revision {note.revision}:\n{fenced(_line(summary))}", summary)
 
 
@@ -148,7 +148,7 @@ async def delete_note(note_id: NoteId, *, call: Call) -> Annotated[CallToolResul
     list_notes first."""
     dome = await dome_of(call)
     note = await notes.delete_note(note_id, dome.ports, user_id=dome.user_id, now=dome.now())
-    await tell_changed(call, note.note_id)
+    tell_changed(dome, note.note_id)
     deleted: Deleted = {"note_id": note.note_id, "title": note.title, "deleted": True}
     return reply(f"Deleted note {note.note_id}.", deleted)
 

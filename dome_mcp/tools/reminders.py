@@ -1,6 +1,5 @@
 """The tools that set, list and change reminders."""
 
-from dataclasses import replace
 from typing import Annotated, Literal, NotRequired
 
 from mcp.server.mcpserver.tools import Tool
@@ -13,19 +12,14 @@ from dome_mcp.core.reminder_actions import ReminderAction
 from dome_mcp.core.reminder_drafts import NewReminder
 from dome_mcp.services import agenda, reminders
 from dome_mcp.services.agenda import ReminderView
-from dome_mcp.services.channels import default_channels
 from dome_mcp.services.reminders import ReminderQuery
 from dome_mcp.tools._boundary import READS, Call, define, dome_of, reply
-from dome_mcp.tools._changes import tell_agenda_changed
 from dome_mcp.tools.agenda import ReminderResult, reminder_line, reminder_result
 from dome_mcp.tools.attention import Notices, attention
+from dome_mcp.tools.changes import tell_agenda_changed
 from dome_mcp.tools.fences import fenced
 from dome_mcp.tools.parameters import Names, NoteIds, ReminderId, TaskId, Zone
-
-NO_CHANNEL = (
-    "No channel is set up, so it comes as a desktop notice, where there is a desktop, and is told "
-    "here. The user adds e-mail, a phone or a chat with `dome-mcp channel add`."
-)
+from dome_mcp.tools.reminding import set_reminder
 
 State = Literal["upcoming", "fired", "failed", "missed", "all"]
 Change = Literal["snooze", "reschedule", "acknowledge", "cancel", "resume"]
@@ -62,9 +56,13 @@ def tools() -> list[Tool]:
         read_only_hint=False, destructive_hint=True, idempotent_hint=False, open_world_hint=False
     )
     return [
-        define(create_reminder, title="Set a reminder", annotations=creates),
-        define(list_reminders, title="List reminders", annotations=READS),
-        define(update_reminder, title="Change a reminder", annotations=changes),
+        define(
+            create_reminder, title="Set a reminder", annotations=creates, scopes=("tasks:write",)
+        ),
+        define(list_reminders, title="List reminders", annotations=READS, scopes=("tasks:read",)),
+        define(
+            update_reminder, title="Change a reminder", annotations=changes, scopes=("tasks:write",)
+        ),
     ]
 
 
@@ -97,14 +95,8 @@ async def create_reminder(
         catch_up=catch_up,
         note_ids=note_ids,
     )
-    # Before the reminder is stored: nothing that fails after it may make the call look failed.
-    has_channel = channels or await default_channels(dome.ports, user_id=dome.user_id)
-    view = await reminders.create_reminder(
-        new, dome.ports, user_id=dome.user_id, now=dome.now(), zone=dome.settings.timezone.key
-    )
-    if not has_channel:
-        view = replace(view, warnings=(*view.warnings, NO_CHANNEL))
-    return await _changed(call, dome, view, verb="Set")
+    view = await set_reminder(dome, new)
+    return await _told(dome, view, verb="Set")
 
 
 async def list_reminders(
@@ -156,14 +148,14 @@ async def update_reminder(
         dome.ports,
         user_id=dome.user_id,
         now=dome.now(),
-        zone=dome.settings.timezone.key,
+        zone=dome.zone.key,
     )
-    return await _changed(call, dome, view, verb=_VERBS[action])
+    tell_agenda_changed(dome)
+    return await _told(dome, view, verb=_VERBS[action])
 
 
-async def _changed(call: Call, dome: Dome, view: ReminderView, *, verb: str) -> CallToolResult:
-    """Tells the listeners, and answers with the reminder as it is now."""
-    await tell_agenda_changed(call)
+async def _told(dome: Dome, view: ReminderView, *, verb: str) -> CallToolResult:
+    """The answer with the reminder as it is now."""
     result = reminder_result(view)
     attend = await attention(dome)
     changed: OneReminder = {"reminder": result, **attend.notices()}

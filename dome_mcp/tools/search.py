@@ -15,10 +15,10 @@ from dome_mcp.services import search as searching
 from dome_mcp.services.search import SearchRequest
 from dome_mcp.tools import _cursor
 from dome_mcp.tools._boundary import READS, Call, define, dome_of, reply
-from dome_mcp.tools._results import PassageResult, passage_results
 from dome_mcp.tools.excerpts import excerpt, shortened
 from dome_mcp.tools.fences import fenced
 from dome_mcp.tools.parameters import Names, NoteIds, Since, Until, note_filter
+from dome_mcp.tools.results import PassageResult, passage_results
 
 READY = "ready"
 
@@ -40,7 +40,7 @@ class Found(TypedDict):
 
 def tools() -> list[Tool]:
     """The tools of this module."""
-    return [define(search, title="Search notes", annotations=READS)]
+    return [define(search, title="Search notes", annotations=READS, scopes=("notes:read",))]
 
 
 async def search(
@@ -60,7 +60,7 @@ async def search(
     """Find passages of the user's notes by meaning and keywords, best first. For a cited answer
     use rag_answer; to browse use list_notes."""
     dome = await dome_of(call)
-    zone = dome.settings.timezone
+    zone = dome.zone
     among = note_filter(
         zone=zone, tags=tags, context=context, note_ids=note_ids, since=since, until=until
     )

@@ -14,9 +14,10 @@ from dome_mcp.core.task_edits import TaskChanges
 from dome_mcp.services import agenda, tasks
 from dome_mcp.services.tasks import TaskFilter, TaskView
 from dome_mcp.tools._boundary import READS, Call, define, dome_of, reply
-from dome_mcp.tools._changes import tell_agenda_changed
 from dome_mcp.tools.agenda import TaskResult, task_line, task_result
 from dome_mcp.tools.attention import Notices, attention
+from dome_mcp.tools.changes import tell_agenda_changed
+from dome_mcp.tools.demands import demand_for_notes
 from dome_mcp.tools.fences import fenced
 from dome_mcp.tools.parameters import Names, NoteIds, Repeat, TaskId, When, Zone
 
@@ -46,10 +47,12 @@ def tools() -> list[Tool]:
         read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
     )
     return [
-        define(create_task, title="Add a task", annotations=creates),
-        define(list_tasks, title="List tasks", annotations=READS),
-        define(update_task, title="Change a task", annotations=changes),
-        define(complete_task, title="Complete a task", annotations=creates),
+        define(create_task, title="Add a task", annotations=creates, scopes=("tasks:write",)),
+        define(list_tasks, title="List tasks", annotations=READS, scopes=("tasks:read",)),
+        define(update_task, title="Change a task", annotations=changes, scopes=("tasks:write",)),
+        define(
+            complete_task, title="Complete a task", annotations=creates, scopes=("tasks:write",)
+        ),
     ]
 
 
@@ -66,6 +69,7 @@ async def create_task(
 ) -> Annotated[CallToolResult, OneTask]:
     """Add a to-do. For a mere notice at a time use create_reminder."""
     dome = await dome_of(call)
+    demand_for_notes(dome.principal, note_ids)
     new = NewTask(
         description,
         due=due or None,
@@ -76,9 +80,9 @@ async def create_task(
         remind=remind,
     )
     view = await tasks.create_task(
-        new, dome.ports, user_id=dome.user_id, now=dome.now(), zone=dome.settings.timezone.key
+        new, dome.ports, user_id=dome.user_id, now=dome.now(), zone=dome.zone.key
     )
-    return await _changed(call, dome, view, verb="Added")
+    return await _changed(dome, view, verb="Added")
 
 
 async def list_tasks(
@@ -94,7 +98,7 @@ async def list_tasks(
 ) -> Annotated[CallToolResult, TasksListed]:
     """List tasks, the soonest due first."""
     dome = await dome_of(call)
-    zone = dome.settings.timezone
+    zone = dome.zone
     wanted = TaskFilter(
         status=status,
         due_before=due_before or None,
@@ -150,16 +154,17 @@ async def update_task(
             "Send status, description, due, timezone, repeat, tags or note_ids.",
         )
     dome = await dome_of(call)
+    demand_for_notes(dome.principal, note_ids)
     view = await tasks.update_task(
         task_id,
         changes,
         dome.ports,
         user_id=dome.user_id,
         now=dome.now(),
-        zone=dome.settings.timezone.key,
+        zone=dome.zone.key,
         revision=revision or None,
     )
-    return await _changed(call, dome, view, verb="Changed")
+    return await _changed(dome, view, verb="Changed")
 
 
 async def complete_task(task_id: TaskId, *, call: Call) -> Annotated[CallToolResult, OneTask]:
@@ -167,7 +172,7 @@ async def complete_task(task_id: TaskId, *, call: Call) -> Annotated[CallToolRes
     dome = await dome_of(call)
     view = await tasks.complete_task(task_id, dome.ports, user_id=dome.user_id, now=dome.now())
     verb = "Done" if view.task.status == "completed" else "Done, and due again"
-    return await _changed(call, dome, view, verb=verb)
+    return await _changed(dome, view, verb=verb)
 
 
 def _change(text: str) -> str | None:
@@ -175,10 +180,10 @@ def _change(text: str) -> str | None:
     return {"": None, NONE: ""}.get(text.strip(), text)
 
 
-async def _changed(call: Call, dome: Dome, view: TaskView, *, verb: str) -> CallToolResult:
+async def _changed(dome: Dome, view: TaskView, *, verb: str) -> CallToolResult:
     """Tells the listeners, and answers with the task as it is now."""
-    await tell_agenda_changed(call)
-    result = task_result(view, zone=dome.settings.timezone)
+    tell_agenda_changed(dome)
+    result = task_result(view, zone=dome.zone)
     attend = await attention(dome)
     changed: OneTask = {"task": result, **attend.notices()}
     lines = [f"{verb}:", fenced(task_line(result), "tasks"), *attend.lines()]

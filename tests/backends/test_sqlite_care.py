@@ -88,3 +88,22 @@ async def test_a_checkpoint_empties_the_log(tmp_path: Path) -> None:
         await database.checkpoint()
         assert log.stat().st_size == 0
         assert await database.query(Statement("SELECT batch FROM items")) == [{"batch": 1}]
+
+
+async def test_after_compacting_nothing_of_what_was_deleted_is_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "dome.db"
+    async with SqliteDatabase.open(path) as database:
+        await database.query(CREATE)
+        await database.batch([insert(number, "telltale" * 500) for number in range(20)])
+        await database.query(insert(99, "kept"))
+        await database.query(Statement("DELETE FROM items WHERE batch < 99"))
+        await database.checkpoint()
+        assert b"telltale" in path.read_bytes()
+        before = await database.data_version()
+        await database.compact()
+        held = b"".join((tmp_path / name).read_bytes() for name in names(tmp_path))
+        assert b"telltale" not in held
+        assert b"kept" in held
+        assert await database.query(Statement("SELECT batch FROM items")) == [{"batch": 99}]
+        assert await database.data_version() != before
+        await database.query(insert(100))

@@ -80,7 +80,7 @@ async def test_none_is_started_beside_another(settings: Settings, stage: Stage) 
 async def test_a_server_starts_one_as_soon_as_there_is_something_to_fire(
     settings: Settings, stage: Stage
 ) -> None:
-    dome = Dome(settings, stage.ports, holder="server")
+    dome = Dome.of_owner(settings, stage.ports, holder="server")
     async with companion_kept(dome):
         await anyio.wait_all_tasks_blocked()
         assert not (await state(stage)).is_starting

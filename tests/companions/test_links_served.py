@@ -68,7 +68,7 @@ async def test_the_page_asks_with_a_form_that_needs_no_script(stage: Stage) -> N
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"style-src 'sha256-{digest}'" in policy
     assert page.headers["cache-control"] == "no-store"
-    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["referrer-policy"] == "same-origin"
 
 
 async def test_the_button_does_it_once(stage: Stage) -> None:

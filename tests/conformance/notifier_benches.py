@@ -17,6 +17,7 @@ import httpx
 from dome_mcp.backends.embedded.notify.registry import NotifyOptions, notifiers
 from dome_mcp.core.agenda import Channel
 from dome_mcp.core.channels import desktop_channel
+from dome_mcp.core.errors import Forbidden
 from dome_mcp.core.ports import Notifier
 from tests.conformance.notifier_suite import Bench, Failure, Received
 from tests.simulators.push_service import running_push_service
@@ -38,12 +39,18 @@ ANSWERS: dict[Failure, Answer] = {
 }
 
 
+async def nowhere(host: str) -> Sequence[str]:
+    """The name server of a machine that knows no public address."""
+    raise Forbidden(f"{host!r} is not on the public Internet.")
+
+
 def options_for(home: Path, **changes: object) -> NotifyOptions:
     """Options for receivers on the loopback."""
     options = NotifyOptions(
         home=home,
         clock=lambda: NOW,
         connect=lambda _: httpx.AsyncHTTPTransport(verify=False, trust_env=False),
+        look_up=nowhere,
         platform="linux",
         variables={},
     )

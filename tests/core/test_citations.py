@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from dome_mcp.core.citations import UNSUPPORTED, Checked, Claim, check, claims_of
+from dome_mcp.core.citations import UNSUPPORTED, Checked, Claim, check, claims_of, spoken
 from dome_mcp.core.evidence import evidence_units
 from dome_mcp.core.model import Passage
 from dome_mcp.core.packing import NO_ANSWER
@@ -145,3 +145,17 @@ def test_a_note_cannot_vouch_for_a_claim_by_naming_its_number() -> None:
     forged = passage("Everything else is said by [1]. The code is 1234.", note_id="forged")
     result = checked("The booking code is 9999 [1].", [TRIP, forged])
     assert result.unsupported == ("The booking code is 9999.",)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "said"),
+    [
+        (["The ", "flight."], ["The ", "The flight."]),
+        (["<th", "ink>gate?", "</think>\n", "At nine."], ["", "", "", "At nine."]),
+        (["a <", "b"], ["a ", "a <b"]),
+        (["a <think>b", "</think> c"], ["a ", "a  c"]),
+    ],
+)
+def test_what_a_model_says_grows_without_its_thinking(pieces: list[str], said: list[str]):
+    texts = ["".join(pieces[: n + 1]) for n in range(len(pieces))]
+    assert [spoken(text) for text in texts] == said

@@ -226,13 +226,14 @@ def test_years_of_a_minutely_series_are_one_firing():
 # Delivering
 
 
-def test_a_reminder_goes_out_by_its_own_channels_else_the_defaults_else_the_fallback():
-    policy = replace(POLICY, fallback_channels=("desktop",))
+def test_a_reminder_goes_out_by_its_own_channels_else_the_defaults_else_the_users_desktop():
+    policy = replace(POLICY, desktop_user=reminder().user_id)
     made = replace(reminder(), channels=("phone", "mail", "phone"))
     assert channels_of(made, ("hook",), policy) == ("phone", "mail")
     assert channels_of(reminder(), ("hook",), policy) == ("hook",)
     assert channels_of(reminder(), (), policy) == ("desktop",)
     assert channels_of(reminder(), (), POLICY) == ()
+    assert channels_of(reminder(), (), replace(POLICY, desktop_user="another")) == ()
 
 
 def test_the_key_of_a_delivery_names_reminder_time_and_channel():

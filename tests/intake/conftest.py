@@ -20,4 +20,4 @@ async def dome(tmp_path: Path) -> AsyncIterator[Dome]:
     settings = settings_in(tmp_path / "home", allow_private_urls=True)
     async with SqliteDatabase.open(None) as database:
         ports = await make_ports(database, settings.home, WordEmbedder())
-        yield Dome(settings, ports, holder="test")
+        yield Dome.of_owner(settings, ports, holder="test")

@@ -1,4 +1,4 @@
-"""The official checkers, which are npm packages: pinned, and installed once into a cache."""
+"""The official checkers and an OAuth server, which are npm packages: pinned, installed once."""
 
 import hashlib
 import os
@@ -13,6 +13,8 @@ import platformdirs
 PACKAGES = (
     "@modelcontextprotocol/conformance@0.2.0-alpha.12",
     "@modelcontextprotocol/inspector@2.12.0",
+    "oidc-provider@9.13.3",
+    "axe-core@4.14.1",  # looks at the page for people: what assistive technology would stumble over
 )
 _INSTALL_SECONDS = 300
 

@@ -1,24 +1,24 @@
-"""The official conformance suite and the inspector, on the server as it is.
+"""The official conformance suite on the whole endpoint, and the inspector on every transport.
 
 Scenarios that call tools of their own (`test_…`) are left out, and so are single checks that say
 they could not be made without one.
 """
 
 import json
-import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
 import pytest
-import uvicorn
-from mcp.server.transport_security import TransportSecuritySettings
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
 
+from dome_mcp.remote.app import Endpoint
+from tests.remote.serving_http import Served, serving_http
 from tests.server.node_packages import installed, node_environment
 from tests.server.processes import COMMAND
-from tests.serving import Serving
 
 pytestmark = [pytest.mark.anyio, pytest.mark.conformance]
 
@@ -58,28 +58,35 @@ def commands() -> Path:
     return installed()
 
 
+class _Introducing:
+    """Puts a token on requests that carry none: the suite has no way to send one."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self.token = ""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and "authorization" not in Headers(scope=scope):
+            header = (b"authorization", f"Bearer {self.token}".encode())
+            scope = {**scope, "headers": [*scope["headers"], header]}
+        await self._endpoint(scope, receive, send)
+
+    async def close_streams(self) -> None:
+        await self._endpoint.close_streams()
+
+
 @pytest.fixture
-async def address(served: Serving) -> AsyncIterator[str]:
-    """The server on a loopback port."""
-    local = ["127.0.0.1:*", "localhost:*"]
-    security = TransportSecuritySettings(
-        allowed_hosts=local, allowed_origins=[f"http://{host}" for host in local]
-    )
-    app = served.server.streamable_http_app(transport_security=security)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        async with _listening(app, listener):
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
+async def address(tmp_path: Path) -> AsyncIterator[str]:
+    """The whole endpoint, behind something that introduces whoever asks."""
+    made: list[_Introducing] = []
 
+    def around(endpoint: Endpoint) -> _Introducing:
+        made.append(_Introducing(endpoint))
+        return made[0]
 
-@asynccontextmanager
-async def _listening(app: object, listener: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve, [listener])
-        yield
-        server.should_exit = True
+    async with serving_http(tmp_path / "home", around=around) as served:
+        made[0].token = await served.token()
+        yield f"{served.url}/mcp"
 
 
 @pytest.mark.parametrize(("wire", "scenario"), ALL_SCENARIOS)
@@ -151,3 +158,52 @@ async def test_the_inspector_sees_a_refused_call_as_an_error(
     )  # fmt: skip
     assert code == 5
     assert "list_notes" in output
+
+
+OVER_HTTP = [("/mcp", "http", "legacy"), ("/mcp", "http", "modern"), ("/sse", "sse", "legacy")]
+
+
+@pytest.mark.parametrize(("path", "transport", "era"), OVER_HTTP)
+async def test_the_inspector_uses_the_whole_endpoint(
+    commands: Path, tmp_path: Path, path: str, transport: str, era: str
+) -> None:
+    async with serving_http(tmp_path / "home") as served:
+        remote = _Remote(commands, served, await served.token())
+        options = (path, "--transport", transport, "--protocol-era", era)
+        code, output = await remote.inspect(*options, "--method", "tools/list")
+        assert code == 0
+        assert len(json.loads(output)["tools"]) == 14
+        call = (*options, "--method", "tools/call", "--tool-name")
+        code, _ = await remote.inspect(*call, "ingest", "--tool-arg", "text=Anna likes lilies.")
+        assert code == 0
+        code, output = await remote.inspect(*call, "search", "--tool-arg", "query=lilies")
+        assert code == 0
+        found = json.loads(output)["structuredContent"]["passages"]
+        assert found[0]["text"] == "Anna likes lilies."
+
+
+async def test_the_inspector_is_told_that_it_has_to_sign_in(commands: Path, tmp_path: Path) -> None:
+    async with serving_http(tmp_path / "home") as served:
+        remote = _Remote(commands, served, "nobody's")
+        code, output = await remote.inspect("/mcp", "--transport", "http", "--method", "tools/list")
+    assert code != 0
+    assert "tools" not in output
+
+
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """The inspector, with a token for an endpoint."""
+
+    commands: Path
+    served: Served
+    token: str
+
+    async def inspect(self, path: str, *arguments: str) -> tuple[int, str]:
+        """Its exit code and output."""
+        words = [self.commands / "mcp-inspector", "--cli", f"{self.served.url}{path}", *arguments]
+        header = ["--header", f"Authorization: Bearer {self.token}"]
+        with anyio.fail_after(SECONDS):
+            result = await anyio.run_process(
+                [*words, *header], env=node_environment(), stderr=sys.stderr, check=False
+            )
+        return result.returncode, result.stdout.decode()

@@ -66,7 +66,7 @@ class Opening:
     async def __call__(self, settings: Settings) -> AsyncIterator[Dome]:
         self.begun.set()
         await anyio.sleep_forever()
-        yield Dome(settings, Ports(None, None, None, None), holder="test")
+        yield Dome.of_owner(settings, Ports(None, None, None, None), holder="test")
 
 
 async def test_the_application_opens_after_the_first_answer_without_being_asked(
@@ -103,7 +103,7 @@ async def test_an_application_that_does_not_open_is_an_error_until_it_does(
             raise failures[0]
         async with SqliteDatabase.open(None) as database:
             ports = await make_ports(database, settings.home, WordEmbedder())
-            yield Dome(settings, ports, holder="test")
+            yield Dome.of_owner(settings, ports, holder="test")
 
     async with (
         serving(tmp_path, opener=open_at_last) as served,

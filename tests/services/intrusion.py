@@ -13,13 +13,18 @@ def intruding(
     by: Callable[[], Awaitable[object]] | None = None,
     times: int = 1,
     repeats: bool = False,
+    reaches_queries: bool = False,
 ) -> Ports:
     """The ports, where `by` happens before each of the first `times` batches that hold `on`.
+
+    With `reaches_queries` a statement that goes by itself counts as a batch.
 
     With `repeats` such a batch is run once more after it has succeeded, as a client does that
     never got the answer.
     """
-    return replace(ports, database=_Intruded(ports.database, on, by, times, repeats))
+    return replace(
+        ports, database=_Intruded(ports.database, on, by, times, repeats, reaches_queries)
+    )
 
 
 @dataclass
@@ -29,8 +34,11 @@ class _Intruded:
     by: Callable[[], Awaitable[object]] | None
     times: int
     repeats: bool
+    reaches_queries: bool
 
     async def query(self, statement: Statement) -> Sequence[Row]:
+        if self.reaches_queries and self.on in statement.sql:
+            return (await self.batch([statement]))[0]
         return await self.inner.query(statement)
 
     async def batch(self, statements: Sequence[Statement]) -> Sequence[Sequence[Row]]:

@@ -23,6 +23,7 @@ from dome_mcp.services.reminders import (
 )
 from dome_mcp.services.tasks import NewTask, create_task
 from tests.services.crashing import Crash, Fuse, with_fuse
+from tests.services.intrusion import intruding
 
 pytestmark = pytest.mark.anyio
 
@@ -123,6 +124,23 @@ async def test_done_completes_the_task_and_stops_its_reminders(ports: Ports) -> 
     for each in view.reminders:
         stored = await stored_reminder(each.reminder.reminder_id, ports, user_id="me")
         assert stored.due_at is None
+
+
+async def test_done_also_stops_a_reminder_that_is_snoozed_meanwhile(ports: Ports) -> None:
+    new = NewTask("File the taxes", due="+1m", remind=("0m",))
+    await create_task(new, ports, user_id="me", now=NOW, zone="Europe/Berlin")
+    firing = await fired(ports)
+
+    async def snooze() -> None:
+        later = ReminderAction("snooze", by="15m")
+        await update_reminder(
+            firing.reminder_id, later, ports, user_id="me", now=SEEN, zone="Europe/Berlin"
+        )
+
+    crossed = intruding(ports, on="used_links", by=snooze)
+    assert await perform(link_to(firing, "done"), crossed, now=SEEN) == "The task is completed."
+    reminder = await stored_reminder(firing.reminder_id, ports, user_id="me")
+    assert (reminder.state, reminder.due_at) == ("finished", None)
 
 
 async def test_done_moves_a_repeating_task_to_its_next_time(ports: Ports) -> None:

@@ -53,16 +53,28 @@ async def test_a_reminder_that_names_no_channel_goes_out_by_its_users_defaults(
     assert {each.channel for each in sent} == {"hook", "mail"}
 
 
-@pytest.mark.parametrize("fallback", [(), ("desktop",)])
-async def test_a_user_without_channels_has_the_fallback_and_always_the_inbox(
-    fallback: tuple[str, ...], companion: Companion
+@pytest.mark.parametrize(("desktop_user", "shown"), [(None, 0), (USER, 1), ("another", 0)])
+async def test_a_user_without_channels_is_told_on_their_own_desktop_and_always_in_the_inbox(
+    desktop_user: str | None, shown: int, companion: Companion
 ):
     companion.sink = Sink("desktop")
-    companion.policy = DeliveryPolicy(fallback_channels=fallback)
+    companion.policy = DeliveryPolicy(desktop_user=desktop_user)
     await store(companion.database, reminder(channels=()), channel=None)
     await companion.run()
-    assert len(companion.sink.received) == len(fallback)
+    assert len(companion.sink.received) == shown
     assert len(await companion.database.query(open_firings(USER, limit=5))) == 1
+
+
+async def test_a_reminder_that_names_the_desktop_never_shows_on_another_users(
+    companion: Companion,
+):
+    companion.sink = Sink("desktop")
+    companion.policy = DeliveryPolicy(desktop_user="another")
+    await store(companion.database, reminder(channels=("desktop",)), channel=None)
+    assert await companion.run() == ["FAILED"]
+    assert companion.sink.received == []
+    failed = await only_delivery(companion.database)
+    assert "another user's" in str(failed.last_error)
 
 
 async def test_a_channel_that_is_gone_fails_for_good_and_says_so(companion: Companion):

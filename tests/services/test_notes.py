@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -6,6 +7,7 @@ from dome_mcp.core.drafts import Labels, draft_note
 from dome_mcp.core.errors import Conflict, InvalidInput, NotFound
 from dome_mcp.core.model import Document, NoteChanges, NoteFilter
 from dome_mcp.core.ports import Ports, Statement
+from dome_mcp.services.idempotency import GivenAnswer, begin, finish
 from dome_mcp.services.indexing import index_step
 from dome_mcp.services.ingest import ingest
 from dome_mcp.services.notes import delete_note, get_note, list_notes
@@ -109,6 +111,46 @@ async def test_deleted_is_deleted_everywhere(ports: Ports):
     tombstone = await ports.database.query(Statement("SELECT * FROM notes"))
     assert tombstone[0]["note_id"] == note.note_id
     assert "Secret" not in str(tombstone)
+
+
+async def test_no_answer_and_no_job_tells_of_a_deleted_note(ports: Ports):
+    note, kept = [
+        (await ingest(draft(text), ports, user_id=USER, now=NOW)).note
+        for text in ("The merger is off.", "The kettle is on.")
+    ]
+    for key, of in (("a", note), ("b", kept)):
+        begun = await begin(key, key, ports.database, user_id=USER, now=NOW)
+        told = GivenAnswer(201, {}, json.dumps({"note_id": of.note_id, "title": of.title}))
+        await finish(key, told, ports.database, user_id=USER, begun=begun)
+        await ports.database.query(
+            Statement(
+                """INSERT INTO jobs (job_id, user_id, kind, request, state, attempt, failures,
+                not_before_ms, result, created_at_ms, updated_at_ms)
+                VALUES (?1, ?2, 'ingest', ?3, 'done', 1, 0, 0, ?4, 0, 0)""",
+                (key, USER, json.dumps({"text": of.text}), told.body),
+            )
+        )
+    empty = await begin("c", "c", ports.database, user_id=USER, now=NOW)
+    await finish("c", GivenAnswer(204, {}, ""), ports.database, user_id=USER, begun=empty)
+    await delete_note(note.note_id, ports, user_id=USER, now=NOW)
+    left = [
+        *await ports.database.query(Statement("SELECT * FROM idempotency")),
+        *await ports.database.query(Statement("SELECT * FROM jobs")),
+    ]
+    assert "merger" not in repr(left)
+    assert repr(left).count("kettle") == 3
+    again = await begin("a", "a", ports.database, user_id=USER, now=NOW)
+    assert again.answer is not None
+    assert again.answer.body == json.dumps({"note_id": note.note_id}, separators=(",", ":"))
+
+
+async def test_a_note_is_deleted_at_the_revision_that_was_read_and_at_no_other(ports: Ports):
+    note = (await ingest(draft("Mine."), ports, user_id=USER, now=NOW)).note
+    with pytest.raises(Conflict):
+        await delete_note(note.note_id, ports, user_id=USER, now=later(1), revision=2)
+    await delete_note(note.note_id, ports, user_id=USER, now=later(1), revision=1)
+    with pytest.raises(NotFound):
+        await get_note(note.note_id, ports, user_id=USER)
 
 
 async def test_deleted_content_can_be_stored_again(ports: Ports):

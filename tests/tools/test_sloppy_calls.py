@@ -134,4 +134,6 @@ async def test_without_a_model_nothing_is_promised_to_be_found_by_meaning(tmp_pa
 @asynccontextmanager
 async def without_model(settings: Settings) -> AsyncIterator[Dome]:
     async with SqliteDatabase.open(None) as database:
-        yield Dome(settings, await make_ports(database, settings.home, None), holder="test")
+        yield Dome.of_owner(
+            settings, await make_ports(database, settings.home, None), holder="test"
+        )

@@ -152,6 +152,17 @@ class SqliteDatabase:
         """
         await anyio.to_thread.run_sync(self._empty_wal, limiter=self._writing)
 
+    async def compact(self) -> None:
+        """Writes the file anew: what was deleted stands in its unused pages until then.
+
+        It needs room for another copy, and others wait with their writes meanwhile.
+
+        Raises:
+            BackendUnavailable: others kept reading or writing for the whole time.
+            QuotaExhausted: no space for the copy.
+        """
+        await anyio.to_thread.run_sync(self._rewrite, limiter=self._writing)
+
     def _connect(self) -> apsw.Connection:
         return connect(self._path, busy_seconds=self._busy_seconds)
 
@@ -202,6 +213,12 @@ class SqliteDatabase:
     def _empty_wal(self) -> None:
         with translated("checkpoint"):
             self._writer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+
+    def _rewrite(self) -> None:
+        with translated("compact"), closing(self._connect()) as connection:
+            connection.pragma("temp_store", "file")  # the copy is as large as the database
+            connection.execute("VACUUM")
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
     async def _close(self) -> None:
         with anyio.CancelScope(shield=True):

@@ -10,6 +10,7 @@ import pytest
 
 from dome_mcp.backends.embedded.notify.registry import NotifyOptions, notifiers
 from dome_mcp.core.agenda import Channel, Notice
+from dome_mcp.core.channels import PUBLIC_ONLY
 from dome_mcp.core.errors import DeliveryFailed
 from tests.conformance.notifier_benches import BRIEF_SECONDS, options_for
 from tests.conformance.notifier_suite import KEY, NOTICE
@@ -177,3 +178,35 @@ async def test_a_stored_address_that_cannot_be_read_is_final(options: NotifyOpti
         await notifiers(options)["email"].notify(NOTICE, channel, idempotency_key=KEY)
     assert not caught.value.retryable
     assert "secret" not in str(caught.value)
+
+
+def public_only(address: str) -> Channel:
+    """A channel that was added by somebody who may not reach into this machine's network."""
+    return Channel("mail", "me", "email", address, ((PUBLIC_ONLY, "true"),))
+
+
+async def test_a_server_that_must_be_public_and_turned_private_is_refused_without_a_connection(
+    sink: SmtpSink, options: NotifyOptions
+) -> None:
+    address = f"smtp://{HOST}:{sink.port}?from=dome@example.com&to=me@example.com&tls=none"
+    with pytest.raises(DeliveryFailed, match="private network") as caught:
+        await notifiers(options)["email"].notify(NOTICE, public_only(address), idempotency_key=KEY)
+    assert not caught.value.retryable
+    assert sink.taken == []
+
+
+async def test_a_server_that_must_be_public_is_reached_at_the_address_that_was_checked(
+    tmp_path: Path,
+) -> None:
+    certificates = make_certificates(tmp_path, "mail.example")
+
+    async def look_up(host: str) -> list[str]:
+        return {"mail.example": [HOST]}[host]
+
+    options = options_for(tmp_path, tls=certificates.trusting, look_up=look_up)
+    with running_smtp_sink(starttls=certificates.serving, password=PASSWORD) as server:
+        user = f"me:{quote(PASSWORD)}"
+        address = f"smtp://{user}@mail.example:{server.port}?from=d@example.com&to=me@example.com"
+        channel = public_only(address)
+        await notifiers(options)["email"].notify(NOTICE, channel, idempotency_key=KEY)
+    assert len(server.taken) == 1

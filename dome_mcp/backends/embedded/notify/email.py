@@ -4,7 +4,7 @@ import html
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from email.message import EmailMessage
@@ -16,11 +16,16 @@ import anyio.to_thread
 
 from dome_mcp.backends.embedded.notify.wording import details, headline, key_digest, plain
 from dome_mcp.core.agenda import Action, Channel, Notice
-from dome_mcp.core.channels import MailRoute, mail_route
-from dome_mcp.core.errors import DeliveryFailed, InvalidInput
+from dome_mcp.core.channels import PUBLIC_ONLY, MailRoute, mail_route, option
+from dome_mcp.core.errors import BackendUnavailable, DeliveryFailed, Forbidden, InvalidInput
+
+LookUp = Callable[[str], Awaitable[Sequence[str]]]
+"""The addresses of a host, all of them public; raises Forbidden, InvalidInput or
+BackendUnavailable."""
 
 _SUBJECT = 150
 _MAX_THREADS = 20
+_READY = 220
 _BUTTON = "display:inline-block;padding:8px 16px;margin-right:8px;border:1px solid #888"
 
 
@@ -37,10 +42,12 @@ class EmailNotifier:
         *,
         clock: Callable[[], datetime],
         timeout_seconds: float,
+        look_up: LookUp,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._clock = clock
         self._timeout_seconds = timeout_seconds
+        self._look_up = look_up
         # Its own threads: servers that hang must not take those that others wait for.
         self._threads = anyio.CapacityLimiter(_MAX_THREADS)
         self._tls = tls
@@ -54,7 +61,8 @@ class EmailNotifier:
         message = mail_of(notice, route, idempotency_key, now=self._clock())
         if self._tls is None:
             self._tls = await anyio.to_thread.run_sync(ssl.create_default_context)
-        session = _Session(route, self._tls, timeout_seconds=self._timeout_seconds)
+        address = await self._address(route, channel)
+        session = _Session(route, address, self._tls, timeout_seconds=self._timeout_seconds)
         try:
             with anyio.fail_after(self._timeout_seconds * 3):
                 # The thread is left behind at the deadline, and ends when its socket closes.
@@ -66,6 +74,23 @@ class EmailNotifier:
         finally:
             session.break_off()
         return str(message["Message-ID"])
+
+    async def _address(self, route: MailRoute, channel: Channel) -> str:
+        """What to connect to: the host, or the address of one that has to be public."""
+        if not option(channel, PUBLIC_ONLY):
+            return route.host
+        try:
+            with anyio.fail_after(self._timeout_seconds):
+                return (await self._look_up(route.host))[0]
+        except Forbidden as error:
+            raise DeliveryFailed(
+                "The mail server is in a private network.",
+                "If it is yours, add the channel on the machine itself.",
+                retryable=False,
+            ) from error
+        except (InvalidInput, BackendUnavailable, TimeoutError) as error:
+            # Before the network is up, no name is found.
+            raise DeliveryFailed("The mail server was not found.", retryable=True) from error
 
 
 def mail_of(
@@ -150,8 +175,11 @@ def _code(error: Exception) -> int:
 class _Session:
     """One connection, which the thread that waits for it may break off."""
 
-    def __init__(self, route: MailRoute, tls: ssl.SSLContext, *, timeout_seconds: float) -> None:
+    def __init__(
+        self, route: MailRoute, address: str, tls: ssl.SSLContext, *, timeout_seconds: float
+    ) -> None:
         self._route = route
+        self._address = address
         self._tls = tls
         self._timeout_seconds = timeout_seconds
         self._server: smtplib.SMTP | None = None
@@ -183,11 +211,18 @@ class _Session:
         # A name of our own, because smtplib would ask the name server for one.
         own_name = "[127.0.0.1]"
         route, timeout = self._route, self._timeout_seconds
-        if route.tls == "tls":
-            return smtplib.SMTP_SSL(
-                route.host, route.port, own_name, timeout=timeout, context=self._tls
-            )
-        return smtplib.SMTP(route.host, route.port, own_name, timeout=timeout)
+        server = (
+            smtplib.SMTP_SSL(local_hostname=own_name, timeout=timeout, context=self._tls)
+            if route.tls == "tls"
+            else smtplib.SMTP(local_hostname=own_name, timeout=timeout)
+        )
+        # Connected to the address, but proved to be the host: smtplib has no other place for that.
+        server._host = route.host  # pyright: ignore[reportAttributeAccessIssue]
+        code, said = server.connect(self._address, route.port)
+        if code != _READY:
+            server.close()
+            raise smtplib.SMTPConnectError(code, said)
+        return server
 
     def _log_in(self, server: smtplib.SMTP) -> None:
         if self._route.tls == "starttls":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dome_mcp.backends.embedded.notify.apprise import AppriseNotifier
 from dome_mcp.backends.embedded.notify.desktop import DesktopNotifier
-from dome_mcp.backends.embedded.notify.email import EmailNotifier
+from dome_mcp.backends.embedded.notify.email import EmailNotifier, LookUp
 from dome_mcp.backends.embedded.notify.ntfy import NtfyNotifier
 from dome_mcp.backends.embedded.notify.posting import Connect, Poster
 from dome_mcp.backends.embedded.notify.slack import SlackNotifier
@@ -26,13 +26,15 @@ class NotifyOptions:
     """What notifiers need to know.
 
     `connect` makes a transport for HTTP, which goes to private addresses only where it is called
-    with True; `variables` names the desktop session; `tls` is what mail servers' certificates are
-    checked with, None for the machine's trusted authorities.
+    with True; `look_up` gives the addresses of a host that has only public ones; `variables` names
+    the desktop session; `tls` is what mail servers' certificates are checked with, None for the
+    machine's trusted authorities.
     """
 
     home: Path
     clock: Callable[[], datetime]
     connect: Connect
+    look_up: LookUp
     platform: str
     variables: Mapping[str, str]
     allow_private: bool = False
@@ -51,7 +53,9 @@ def notifiers(options: NotifyOptions) -> Mapping[str, Notifier]:
     poster = Poster(options.connect, timeout_seconds=seconds, allow_private=options.allow_private)
     desktop = DesktopNotifier(options.platform, options.variables, timeout_seconds=seconds)
     every: list[Notifier] = [
-        EmailNotifier(clock=clock, timeout_seconds=seconds, tls=options.tls),
+        EmailNotifier(
+            clock=clock, timeout_seconds=seconds, look_up=options.look_up, tls=options.tls
+        ),
         SlackNotifier(poster),
         NtfyNotifier(poster),
         WebhookNotifier(poster, clock=clock),

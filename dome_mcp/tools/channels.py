@@ -1,0 +1,31 @@
+"""Channels as programs read them: who is reached, and nothing that lets another in."""
+
+from typing import NotRequired
+
+# The standard library's TypedDict lacks what pydantic needs of it before Python 3.12.
+from typing_extensions import TypedDict
+
+from dome_mcp.core.agenda import Channel
+from dome_mcp.core.channels import masked, may_be_private
+
+
+class ChannelResult(TypedDict):
+    """A channel; `reaches` is its address, masked, and `last_error` why its last notice failed."""
+
+    name: str
+    kind: str
+    reaches: str
+    is_default: bool
+    allow_private: bool
+    last_error: NotRequired[str | None]
+
+
+def channel_result(channel: Channel) -> ChannelResult:
+    """The channel without its secrets."""
+    return {
+        "name": channel.name,
+        "kind": channel.kind,
+        "reaches": masked(channel),
+        "is_default": channel.is_default,
+        "allow_private": may_be_private(channel),
+    }
