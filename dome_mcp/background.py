@@ -38,6 +38,9 @@ async def keep_indexed(dome: Dome) -> None:
                 await dome.ports.embedder.warm_up()
             if not await catch_up_all(dome):
                 idle_seconds = _AFTER_FAILURE_SECONDS
+            if dome.ports.vectors is not None:
+                # What was staged by somebody who could not carry it out, or has left since.
+                await dome.ports.vectors.settle()
         except BackendError as error:
             _log.warning("indexing stopped for now: %s", error)
             idle_seconds = _AFTER_FAILURE_SECONDS

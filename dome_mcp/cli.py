@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from dome_mcp import __version__
 from dome_mcp.command_parser import Commands, Parser, UsageError, shared_options
+from dome_mcp.moving_parser import add_archive, add_cloud
 
 BAD_INPUT = 2
 
@@ -70,7 +71,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_ingest(commands)
     _add_search(commands)
     _add_notes(commands)
-    _add_archive(commands)
+    _add_labels(add_archive(commands))
+    add_cloud(commands)
     _add_channel(commands)
     _add_companion(commands)
     _add_access(commands)
@@ -141,18 +143,6 @@ def _add_notes(commands: Commands) -> None:
     delete = notes.add("delete", "notes:delete", "delete notes for good")
     delete.add_argument("note_ids", nargs="+", metavar="ID")
     delete.add_argument("--yes", action="store_true", help="do not ask")
-
-
-def _add_archive(commands: Commands) -> None:
-    export = commands.add("export", "exporting:export", "write all notes to a folder")
-    export.add_argument("folder", metavar="DIR")
-    export.add_argument("--force", action="store_true", help="replace an older export in DIR")
-    restore = commands.add(
-        "import", "importing:restore_folder", "read an export or a Markdown folder"
-    )
-    restore.add_argument("folder", metavar="DIR")
-    _add_labels(restore)
-    restore.add_argument("--no-wait", action="store_true", help="do not wait for the vectors")
 
 
 def _add_channel(commands: Commands) -> None:
@@ -249,7 +239,13 @@ def _add_upkeep(commands: Commands) -> None:
     doctor = commands.add("doctor", "doctor:doctor", "check the installation and the data")
     doctor.add_argument("--repair", action="store_true", help="mend what can be rebuilt")
     reindex = commands.add("reindex", "reindex:reindex", "make the vectors with the present model")
-    reindex.add_argument("--all", action="store_true", help="also those of the same model")
+    kinds = reindex.add_mutually_exclusive_group()
+    kinds.add_argument("--all", action="store_true", help="also those of the same model")
+    kinds.add_argument(
+        "--to",
+        metavar="MODEL",
+        help="move to another model; the present one is searched until all is done",
+    )
     model = commands.group("model", "fetch embedding models")
     pull = model.add("pull", "model:pull", "download a model for DOME_EMBEDDING_MODEL")
     pull.add_argument("name", metavar="NAME", help="for example BAAI/bge-small-en-v1.5")

@@ -13,17 +13,22 @@ import anyio
 import anyio.to_thread
 
 from dome_mcp.app import Dome
+from dome_mcp.cloudflare_settings import CLOUDFLARE_NAMES
 from dome_mcp.core.errors import BackendError
 from dome_mcp.core.ports import Database
 from dome_mcp.services.companions import may_start
-from dome_mcp.settings import Settings, environment
+from dome_mcp.settings import Settings, environment, variable
 
 LOG_FILE = "companion.log"
 IDLE_HOURS = 1
 """How long a companion that was started for the user stays with nothing left to fire."""
 
 _LOOK_SECONDS = 60.0
-_CARRIED = ("timezone", "user", "allow_private_urls", "log_level", "public_url")
+_CARRIED = ("timezone", "user", "allow_private_urls", "log_level", "public_url", "backend")
+_KEPT_OUT = frozenset({"cloudflare_api_token", "r2_access_key_id", "r2_secret_access_key"})
+"""Settings of Cloudflare that are secret, or useless without one that is."""
+
+_OF_THIS_PROCESS = ("environment", "command line")
 
 _log = logging.getLogger(__name__)
 
@@ -40,11 +45,20 @@ def companion_variables(settings: Settings) -> dict[str, str]:
     No secret is among them.
     """
     values = {name: getattr(settings, name) for name in _CARRIED}
+    for name in CLOUDFLARE_NAMES:
+        if name not in _KEPT_OUT:
+            values[name] = getattr(settings.cloudflare, name)
     return {
-        f"DOME_{name.upper()}": _text(value)
+        variable(name): _text(value)
         for name, value in values.items()
-        if settings.origins.get(name) in ("environment", "command line")
+        if settings.origins.get(name) in _OF_THIS_PROCESS
     }
+
+
+def lacks_token(settings: Settings) -> bool:
+    """Whether a companion that starts elsewhere would miss the token that stands only here."""
+    is_here = settings.origins.get("cloudflare_api_token") in _OF_THIS_PROCESS
+    return settings.cloudflare.is_used and is_here
 
 
 async def ensure_running(

@@ -2,7 +2,8 @@
 
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import anyio.to_thread
 import httpx
 
+from dome_mcp.backends.cloudflare.email import CloudflareEmail
 from dome_mcp.backends.embedded.notify.apprise import require_apprise_url
 from dome_mcp.backends.embedded.notify.registry import NotifyOptions, notifiers
 from dome_mcp.backends.embedded.notify.webpush import load_vapid
@@ -18,17 +20,18 @@ from dome_mcp.core.channels import (
     PUBLIC_ONLY,
     SECRET,
     checked,
-    mail_route,
     may_be_private,
     option,
     web_address,
 )
 from dome_mcp.core.errors import DeliveryFailed, Forbidden, InvalidInput
+from dome_mcp.core.mail_routes import is_by_cloudflare, mail_route
 from dome_mcp.core.notices import moment_words
 from dome_mcp.core.ports import Notifier
 from dome_mcp.settings import Settings, environment
 from dome_mcp.sources.addresses import permitted, resolve
 from dome_mcp.sources.pinned import PinnedTransport, direct_transport
+from dome_mcp.stores import open_cloud
 
 _SECRET_BYTES = 32
 _TEST_TEXT = "This is a test notice from DOME."
@@ -43,9 +46,12 @@ class Trial:
     failure: DeliveryFailed | None = None
 
 
-def notifiers_of(settings: Settings) -> Mapping[str, Notifier]:
+def notifiers_of(
+    settings: Settings, *, by_cloudflare: Notifier | None = None
+) -> Mapping[str, Notifier]:
     """A notifier for each kind of channel; `desktop` is missing where there is no desktop.
 
+    `by_cloudflare` takes the mail of channels with a `cloudflare:` address.
     Light enough for a companion: Apprise and pywebpush are imported at the first notice.
     """
     return notifiers(
@@ -57,8 +63,18 @@ def notifiers_of(settings: Settings) -> Mapping[str, Notifier]:
             platform=sys.platform,
             variables=environment(),
             allow_private=settings.allow_private_urls,
+            by_cloudflare=by_cloudflare,
         )
     )
+
+
+@asynccontextmanager
+async def open_notifiers(settings: Settings) -> AsyncIterator[Mapping[str, Notifier]]:
+    """The notifiers, with Cloudflare's mail where the settings name an account, for a block."""
+    async with open_cloud(settings) as cloud:
+        sender = settings.cloudflare.email_sender
+        mail = cloud and CloudflareEmail(cloud.api, sender=sender)
+        yield notifiers_of(settings, by_cloudflare=mail)
 
 
 def checked_transport(allow_private: bool) -> httpx.AsyncBaseTransport:
@@ -103,9 +119,14 @@ async def require_reachable(draft: Channel, *, allow_private: bool) -> None:
 
     Raises:
         InvalidInput: it is none of its kind, there is no such host, or Apprise is not installed.
-        Forbidden: it is in a private network, and may not be.
+        Forbidden: it is in a private network and may not be, or is by an account of another.
     """
     channel = checked(draft, allow_private=allow_private)
+    if is_by_cloudflare(channel.address) and option(channel, PUBLIC_ONLY):
+        raise Forbidden(
+            "Mail by Cloudflare is for this machine's owner.",
+            "Send the smtp:// address of a mail server of your own.",
+        )
     if channel.kind == "apprise":
         try:
             await anyio.to_thread.run_sync(require_apprise_url, channel.address)
@@ -151,6 +172,7 @@ async def try_channel(
 def _host(channel: Channel) -> str | None:
     """The host to look up when the channel is added: a mail server's only where it matters."""
     if channel.kind == "email":
-        return mail_route(channel.address).host if option(channel, PUBLIC_ONLY) else None
+        is_looked_up = option(channel, PUBLIC_ONLY) and not is_by_cloudflare(channel.address)
+        return mail_route(channel.address).host if is_looked_up else None
     url = web_address(channel)
     return None if url is None else urlsplit(url).hostname or ""

@@ -6,6 +6,7 @@ The messages are put into a list of problems, so they start small and end withou
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
@@ -17,9 +18,22 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Companion = Literal["auto", "off"]
 T = TypeVar("T")
 
+NO_MODEL = "off"
+"""As embedding model: none, search by keyword only."""
+
 _USER = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 _BOOLEANS = {"true": True, "yes": True, "on": True, "1": True}
 _BOOLEANS |= {"false": False, "no": False, "off": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A text that never shows itself; `value` gives it to the one place that needs it."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "***"
 
 
 def folder(text: str) -> Path:
@@ -37,10 +51,7 @@ def folders(text: str) -> tuple[Path, ...]:
 
 
 def backend(text: str) -> Backend:
-    if text.lower() == "cloudflare":
-        raise InvalidInput("'cloudflare' is not built yet; use embedded")
-    choice(text.lower(), ("embedded",))
-    return "embedded"
+    return choice(text.lower(), ("embedded", "cloudflare"))
 
 
 def log_level(text: str) -> LogLevel:

@@ -1,7 +1,8 @@
 """The settings, read once: the command line wins over the environment, that over `config.toml`.
 
 `config.toml` lies in the data folder and has the same names in lower case without `DOME_`:
-`timezone = "Europe/Berlin"`. Nothing else in DOME reads the environment.
+`timezone = "Europe/Berlin"`. CLOUDFLARE_ACCOUNT_ID and CLOUDFLARE_API_TOKEN have no `DOME_` in the
+environment: Cloudflare's own tools read them too. Nothing else in DOME reads the environment.
 """
 
 import os
@@ -16,10 +17,20 @@ from zoneinfo import ZoneInfo
 import platformdirs
 
 from dome_mcp import setting_values as parse
+from dome_mcp.cloudflare_settings import (
+    CLOUDFLARE_NAMES,
+    PORT_NAMES,
+    UNPREFIXED,
+    WORKERS_AI_PREFIX,
+    CloudflareSettings,
+    problems,
+    read_cloudflare,
+)
 from dome_mcp.core.errors import ConfigurationError, InvalidInput
 from dome_mcp.core.zones import parse_zone
 from dome_mcp.http_settings import HTTP_NAMES, HttpSettings, read_http
-from dome_mcp.setting_values import Backend, Companion, LogLevel
+from dome_mcp.setting_values import NO_MODEL as NO_MODEL
+from dome_mcp.setting_values import Backend, Companion, LogLevel, Secret
 from dome_mcp.timezones import machine_zone
 
 T = TypeVar("T")
@@ -27,8 +38,6 @@ T = TypeVar("T")
 CONFIG_FILE = "config.toml"
 DATABASE_FILE = "dome.db"
 BLOB_FOLDER = "blobs"
-NO_MODEL = "off"
-"""As embedding model: none, search by keyword only."""
 NAMES = (
     "home",
     "backend",
@@ -46,20 +55,11 @@ NAMES = (
     "log_level",
     "companion",
     "public_url",
+    *CLOUDFLARE_NAMES,
     *HTTP_NAMES,
 )
 _MEGABYTE = 1_000_000
 _DEFAULT_DOCUMENT_MB = 100
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Secret:
-    """A text that never shows itself; `value` gives it to the one place that needs it."""
-
-    value: str
-
-    def __repr__(self) -> str:
-        return "***"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,8 @@ class Settings:
     companion: Companion = "auto"
     public_url: str | None = None
     """Where the links in notices lead, for a user who has a tunnel; None is this machine."""
+    cloudflare: CloudflareSettings = field(default_factory=CloudflareSettings)
+    """Where each port is, and what it needs to know of the account."""
     http: HttpSettings = field(default_factory=HttpSettings)
     """Of `dome-mcp serve --http` alone."""
     warnings: tuple[str, ...] = ()
@@ -108,10 +110,11 @@ def load(
     reader.add_file(home / CONFIG_FILE)
     zone = reader.read("timezone", parse_zone, default=None)
     megabytes = reader.read("max_document_mb", parse.whole(1, 2000), default=_DEFAULT_DOCUMENT_MB)
+    backend: Backend = reader.read("backend", parse.backend, default="embedded")
     settings = Settings(
         home=home,
         timezone=zone or _machine_zone(reader, environment),
-        backend=reader.read("backend", parse.backend, default="embedded"),
+        backend=backend,
         embedding_model=reader.read("embedding_model", str, default=None),
         llm_url=reader.read("llm_url", parse.service_url, default=None),
         llm_model=reader.read("llm_model", str, default=None),
@@ -127,11 +130,11 @@ def load(
         log_level=reader.read("log_level", parse.log_level, default="INFO"),
         companion=reader.read("companion", parse.companion, default="auto"),
         public_url=reader.read("public_url", parse.public_url, default=None),
+        cloudflare=read_cloudflare(reader.read, backend=backend),
         http=read_http(reader.read),
         origins=reader.origins,
     )
-    if ("llm_url" in reader.origins) != ("llm_model" in reader.origins):
-        reader.problems.append("DOME_LLM_URL and DOME_LLM_MODEL go together: set both or neither")
+    reader.problems += _joint_problems(settings)
     if reader.problems:
         raise ConfigurationError(reader.problems)
     return replace(settings, warnings=tuple(reader.warnings))
@@ -154,10 +157,41 @@ def describe(settings: Settings) -> list[tuple[str, str, str]]:
         if name == "max_document_mb":
             value = str(settings.max_document_bytes // _MEGABYTE)
         else:
-            holder = settings.http if name in HTTP_NAMES else settings
-            value = _shown(getattr(holder, name))
-        lines.append((_variable(name), value, settings.origins.get(name, "default")))
+            value = _shown(getattr(_holder(settings, name), name))
+        lines.append((variable(name), value, settings.origins.get(name, _default_of(name))))
     return lines
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return name.upper() if name in UNPREFIXED else f"DOME_{name.upper()}"
+
+
+def _joint_problems(settings: Settings) -> list[str]:
+    """What is wrong with the settings together, though each may be right."""
+    given, llm_model = settings.origins, settings.llm_model
+    found = list(
+        problems(
+            settings.cloudflare,
+            given=given,
+            embedding_model=settings.embedding_model,
+            language_model=llm_model if settings.llm_url is None else None,
+        )
+    )
+    is_of_workers_ai = llm_model is not None and llm_model.startswith(WORKERS_AI_PREFIX)
+    if ("llm_url" in given) != ("llm_model" in given) and not is_of_workers_ai:
+        found.append("DOME_LLM_URL and DOME_LLM_MODEL go together: set both or neither")
+    return found
+
+
+def _holder(settings: Settings, name: str) -> object:
+    if name in HTTP_NAMES:
+        return settings.http
+    return settings.cloudflare if name in CLOUDFLARE_NAMES else settings
+
+
+def _default_of(name: str) -> str:
+    return "DOME_BACKEND" if name in PORT_NAMES else "default"
 
 
 def _machine_zone(reader: "_Reader", environ: Mapping[str, str]) -> ZoneInfo:
@@ -182,10 +216,6 @@ def _shown(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _variable(name: str) -> str:
-    return f"DOME_{name.upper()}"
-
-
 def _default_home() -> Path:
     return platformdirs.user_data_path("dome", appauthor=False)
 
@@ -199,13 +229,13 @@ class _Reader:
         self.origins: dict[str, str] = {}
         self._ranked: list[tuple[str, Mapping[str, str]]] = [
             ("command line", overrides),
-            ("environment", {name: environ.get(_variable(name), "") for name in NAMES}),
+            ("environment", {name: environ.get(variable(name), "") for name in NAMES}),
         ]
-        known = [_variable(name) for name in NAMES]
-        for variable in sorted(set(environ) - set(known)):
-            close = get_close_matches(variable, known, n=1, cutoff=0.85)
-            if variable.startswith("DOME_") and close:
-                self.warnings.append(f"{variable} is no setting; did you mean {close[0]}?")
+        known = [variable(name) for name in NAMES]
+        for given in sorted(set(environ) - set(known)):
+            close = get_close_matches(given, known, n=1, cutoff=0.85)
+            if given.startswith("DOME_") and close:
+                self.warnings.append(f"{given} is no setting; did you mean {close[0]}?")
 
     def read(self, name: str, parse: Callable[[str], T], *, default: T) -> T:
         """The highest ranking value; where it is wrong, a problem is noted and it is `default`."""
@@ -217,7 +247,7 @@ class _Reader:
             try:
                 return parse(text)
             except InvalidInput as error:
-                self.problems.append(f"{_variable(name)} ({origin}): {str(error).rstrip('.')}")
+                self.problems.append(f"{variable(name)} ({origin}): {str(error).rstrip('.')}")
                 return default
         return default
 

@@ -9,6 +9,7 @@ import pytest
 from mcp import Client
 
 from dome_mcp.cli import build_parser
+from dome_mcp.cloudflare_settings import CLOUDFLARE_NAMES, UNPREFIXED
 from dome_mcp.http_settings import HTTP_NAMES
 from dome_mcp.settings import NAMES
 from tests.serving import Serving, served
@@ -18,6 +19,7 @@ __all__ = ["served"]
 ROOT = Path(__file__).parents[1]
 SKIPPED = frozenset({"build", "dist", "node_modules", "venv"})
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CLOUDFLARE = (ROOT / "docs" / "cloudflare.md").read_text(encoding="utf-8")
 REMOTE = (ROOT / "docs" / "remote.md").read_text(encoding="utf-8")
 
 
@@ -66,10 +68,14 @@ def settings_in(text: str) -> list[str]:
 
 
 def test_the_settings_tables_name_exactly_the_settings_there_are() -> None:
-    of_endpoint = [f"DOME_{name.upper()}" for name in HTTP_NAMES]
-    others = [f"DOME_{name.upper()}" for name in NAMES if name not in HTTP_NAMES]
+    elsewhere = {*HTTP_NAMES, *CLOUDFLARE_NAMES}
+    of_cloudflare = [
+        name.upper() if name in UNPREFIXED else f"DOME_{name.upper()}" for name in CLOUDFLARE_NAMES
+    ]
+    others = [f"DOME_{name.upper()}" for name in NAMES if name not in elsewhere]
     assert sorted(settings_in(README)) == sorted(others)
-    assert sorted(settings_in(REMOTE)) == sorted(of_endpoint)
+    assert sorted(settings_in(REMOTE)) == sorted(f"DOME_{name.upper()}" for name in HTTP_NAMES)
+    assert sorted(settings_in(CLOUDFLARE)) == sorted(of_cloudflare)
 
 
 @pytest.mark.anyio

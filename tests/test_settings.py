@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dome_mcp.core.errors import ConfigurationError
-from dome_mcp.settings import NAMES, Secret, Settings, describe, load
+from dome_mcp.settings import NAMES, Secret, Settings, describe, load, variable
 
 
 def settings_of(home: Path, **variables: str) -> Settings:
@@ -138,8 +138,7 @@ def test_a_value_of_a_type_no_setting_has_is_a_problem(value: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("variable", "value", "reason"),
     [
-        ("DOME_BACKEND", "cloudflare", "not built yet"),
-        ("DOME_BACKEND", "postgres", "not one of embedded"),
+        ("DOME_BACKEND", "postgres", "not one of embedded, cloudflare"),
         ("DOME_LLM_CONTEXT_TOKENS", "12", "from 512 to"),
         ("DOME_TIMEZONE", "Europe/Berln", "Europe/Berlin"),
         ("DOME_USER", "a b", "letters, digits"),
@@ -210,7 +209,8 @@ def test_a_data_folder_that_is_a_file_is_a_problem(tmp_path: Path) -> None:
 
 def test_describe_names_every_setting_with_its_value(tmp_path: Path) -> None:
     lines = describe(settings_of(tmp_path, DOME_ALLOWED_ROOTS=str(tmp_path)))
-    assert [variable for variable, _, _ in lines] == [f"DOME_{name.upper()}" for name in NAMES]
+    assert [name for name, _, _ in lines] == [variable(name) for name in NAMES]
+    assert ("DOME_VECTORS", "embedded", "DOME_BACKEND") in lines
     assert ("DOME_HOME", str(tmp_path), "environment") in lines
     assert ("DOME_TIMEZONE", "Asia/Tokyo", "TZ") in lines
     assert ("DOME_MAX_DOCUMENT_MB", "100", "default") in lines

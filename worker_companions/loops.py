@@ -16,10 +16,10 @@ from dome_mcp.core.errors import BackendError, DomeError
 from dome_mcp.link_pages import LinkPages
 from dome_mcp.services.companions import BEAT_SECONDS, beat, end_beat
 from dome_mcp.services.dispatch import attempt_delivery, tick
-from dome_mcp.settings import DATABASE_FILE
 from worker_companions import upkeep
 from worker_companions.health import Health
 from worker_companions.link_door import LinkDoor
+from worker_companions.pulling import keep_pulling
 
 Clock = Callable[[], datetime]
 
@@ -29,9 +29,11 @@ _PLACES = 2 * _SENDERS
 _ROOM = _SENDERS // 2
 """A tick waits for so many free places, so that what it claims is soon begun."""
 
+_PULLED = _SENDERS // 2
+"""So many messages of a Cloudflare queue are delivered at once."""
+
 _POLL_SECONDS = 0.75
-"""How soon a companion sees what another process wrote."""
-_LONGEST_SECONDS = 30.0
+"""How soon a companion sees what another process wrote to the same file."""
 _BREATH_SECONDS = 0.05
 """Between two ticks, so that what comes due together is written together."""
 _AFTER_FAILURE_SECONDS = 5.0
@@ -48,11 +50,12 @@ class Companion:
 
     def __init__(self, agenda: Agenda, clock: Clock, *, pid: int) -> None:
         self._agenda = agenda
+        self._rows = agenda.rows
         self._database = agenda.database
         self._clock = clock
         self._health = Health(clock(), pid=pid)
         self._stopping = anyio.Event()
-        self._file = upkeep.identity(agenda.settings.home / DATABASE_FILE)
+        self._file = self._identity()
         public_url = agenda.settings.public_url
         self._pages = LinkPages(agenda.ports, agenda.secret, clock, public_url)
         self._door = LinkDoor(agenda.database, self._pages.answer, agenda.secret)
@@ -71,7 +74,9 @@ class Companion:
                     loops.start_soon(self._show_life)
                     loops.start_soon(self._door.keep)
                     await self._door.looked.wait()
+                    senders.start_soon(self._pull)
                     await self._fire(queue, until_idle)
+                    self.stop()
                     loops.cancel_scope.cancel()
                 queue.close()
                 senders.cancel_scope.deadline = anyio.current_time() + _CLOSING_SECONDS
@@ -83,7 +88,7 @@ class Companion:
         policy = self._agenda.policy
         while not self._stopping.is_set():
             try:
-                seen = await self._database.data_version()
+                seen = await self._rows.version()
                 await queue.wait_for_room(_ROOM)
                 now = self._clock()
                 fitting = replace(policy, batch=min(policy.batch, queue.free))
@@ -100,12 +105,12 @@ class Companion:
                 await self._sleep(_AFTER_FAILURE_SECONDS)
 
     async def _wait(self, next_due: datetime | None, seen: int) -> None:
-        """Returns when the clock reaches `next_due`, and early when the database changes.
+        """Returns when the clock reaches `next_due`, and early when the rows changed, or may have.
 
         The clock is looked at again and again, because it may be set, and the machine may sleep.
         """
-        with anyio.move_on_after(_LONGEST_SECONDS):
-            while not self._stopping.is_set() and await self._database.data_version() == seen:
+        with anyio.move_on_after(self._rows.look_seconds):
+            while not self._stopping.is_set() and await self._rows.version() == seen:
                 left = _POLL_SECONDS
                 if next_due is not None:
                     left = (next_due - self._clock()).total_seconds()
@@ -115,18 +120,37 @@ class Companion:
 
     async def _send(self, queue: MemoryQueue) -> None:
         async for body in queue.messages():
-            try:
-                url = self._agenda.settings.public_url or await self._door.url()
-                await attempt_delivery(
-                    body,
-                    self._database,
-                    self._agenda.notifiers,
-                    self._agenda.policy,
-                    now=self._clock(),
-                    compose_actions=partial(self._pages.actions, base_url=url) if url else None,
-                )
-            except Exception as error:  # noqa: BLE001  one delivery's failure is not the others'
-                self._note(error)
+            await self._deliver(body)
+
+    async def _pull(self) -> None:
+        """Delivers what Workers claimed, where there is a queue for that."""
+        if self._agenda.pulled is not None:
+            await keep_pulling(
+                self._agenda.pulled,
+                self._deliver,
+                limit=_PULLED,
+                lease_seconds=self._agenda.policy.lease_seconds,
+                note=self._note,
+                is_ending=self._stopping.is_set,
+                sleep=self._sleep,
+            )
+
+    async def _deliver(self, body: str) -> bool:
+        """Tries the delivery that a message names; False where the database failed meanwhile."""
+        try:
+            url = self._agenda.settings.public_url or await self._door.url()
+            await attempt_delivery(
+                body,
+                self._database,
+                self._agenda.notifiers,
+                self._agenda.policy,
+                now=self._clock(),
+                compose_actions=partial(self._pages.actions, base_url=url) if url else None,
+            )
+        except Exception as error:  # noqa: BLE001  one delivery's failure is not the others'
+            self._note(error)
+            return not isinstance(error, BackendError)
+        return True
 
     async def _show_life(self) -> None:
         """Beats, keeps the log short, and sees whether there is still anything to work on."""
@@ -139,10 +163,14 @@ class Companion:
                 upkeep.cap_log(home / LOG_FILE, _STANDARD_ERROR)
             except Exception as error:  # noqa: BLE001  reminders fire even where nobody can see it
                 self._note(error)
-            if upkeep.identity(home / DATABASE_FILE) != self._file:
+            if self._identity() != self._file:
                 _log.warning("the data folder is gone; the companion ends")
                 self.stop()
             await self._sleep(BEAT_SECONDS)
+
+    def _identity(self) -> tuple[int, int] | None:
+        """Which file the database is; None where it is not on this machine."""
+        return upkeep.identity(self._rows.file) if self._rows.file else None
 
     async def _sleep(self, seconds: float) -> None:
         """Sleeps so long, or until the companion is to stop."""

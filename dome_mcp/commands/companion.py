@@ -9,16 +9,16 @@ from pathlib import Path
 
 import anyio
 
-from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.commands.output import Output
 from dome_mcp.commands.shell import FAILED, Invocation
+from dome_mcp.companion_launch import lacks_token
 from dome_mcp.companion_service import Command, Service, service_for
+from dome_mcp.companion_wiring import open_rows
 from dome_mcp.core.errors import InvalidInput
 from dome_mcp.core.timestamps import local_iso
 from dome_mcp.services.companions import CompanionState, companion_state
 from dome_mcp.settings import DATABASE_FILE, Settings
 from dome_mcp.store import meta
-from dome_mcp.store.schema import migrate
 from worker_companions.local import log_to_stderr, run_companion
 
 
@@ -32,11 +32,20 @@ async def run(invocation: Invocation) -> int:
 
 
 async def install(invocation: Invocation) -> int:
-    """Writes the service file and has the system start it; 1 where the system does not."""
+    """Writes the service file and has the system start it; 1 where the system does not.
+
+    Raises:
+        InvalidInput: the companion would miss a token, which no service file may hold.
+    """
     output = invocation.output
     service = _service(invocation)
     if invocation.arguments.print:
         return _show(service, output)
+    if lacks_token(invocation.settings()):
+        raise InvalidInput(
+            "A service does not see CLOUDFLARE_API_TOKEN, which stands in your environment alone.",
+            "Write it into config.toml, which only you can read: cloudflare_api_token.",
+        )
     await anyio.Path(service.path.parent).mkdir(parents=True, exist_ok=True)
     await anyio.Path(service.path).write_bytes(service.content)
     output.line(f"Wrote {service.path}.")
@@ -102,13 +111,12 @@ async def status(invocation: Invocation) -> int:
 
 async def _state(settings: Settings, *, now: datetime) -> tuple[CompanionState, int | None]:
     """How the companions do, and the port on which they answer links."""
-    path = settings.home / DATABASE_FILE
-    if not path.exists():
+    is_here = settings.cloudflare.database == "embedded"
+    if is_here and not (settings.home / DATABASE_FILE).exists():
         return CompanionState(is_running=False), None
-    async with SqliteDatabase.open(path) as database:
-        await migrate(database)
-        port = await meta.fact(database, meta.LINK_PORT)
-        return await companion_state(database, now=now), int(port) if port else None
+    async with open_rows(settings) as rows:
+        port = await meta.fact(rows.database, meta.LINK_PORT)
+        return await companion_state(rows.database, now=now), int(port) if port else None
 
 
 def _words(state: CompanionState) -> str:

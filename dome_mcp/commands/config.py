@@ -11,9 +11,10 @@ from dome_mcp import client_config
 from dome_mcp.commands.output import Output
 from dome_mcp.commands.shell import Invocation
 from dome_mcp.core.errors import InvalidInput
-from dome_mcp.settings import CONFIG_FILE, Settings, describe
+from dome_mcp.settings import CONFIG_FILE, NAMES, Secret, Settings, describe, variable
 
-_API_KEY = "DOME_LLM_API_KEY"
+_HIDDEN = str(Secret(""))
+"""What a secret's value is shown as."""
 
 
 async def show(invocation: Invocation) -> int:
@@ -41,8 +42,10 @@ async def connect(invocation: Invocation) -> int:
     command, args = client_config.launch_command(sys.executable, uvx=_uvx())
     settings = invocation.settings()
     env = _variables(settings)
-    if settings.origins.get("llm_api_key") == "environment":
-        output.remark(f"{_API_KEY} is left out. Put llm_api_key into {settings.home / CONFIG_FILE}")
+    for name in _secrets(settings):
+        output.remark(
+            f"{variable(name)} is left out. Put {name} into {settings.home / CONFIG_FILE}"
+        )
     path = _path(invocation, client)
     snippet = client_config.snippet(client, command=command, args=args, env=env)
     shell_command = client_config.claude_code_command(
@@ -111,13 +114,23 @@ def _path(invocation: Invocation, client: client_config.Client) -> Path | None:
 def _variables(settings: Settings) -> dict[str, str]:
     """The settings that an assistant's own program would not find: those not in `config.toml`.
 
-    The key of a language model is left out, because clients' files are shown and shared.
+    Keys and tokens are left out, because clients' files are shown and shared.
     """
     return {
         name: value
         for name, value, origin in describe(settings)
-        if origin in ("command line", "environment") and name != _API_KEY
+        if origin in ("command line", "environment") and value != _HIDDEN
     }
+
+
+def _secrets(settings: Settings) -> list[str]:
+    """The names of the secrets that an assistant's own program would not find."""
+    hidden = {name for name, value, _ in describe(settings) if value == _HIDDEN}
+    return [
+        name
+        for name in NAMES
+        if variable(name) in hidden and settings.origins.get(name) == "environment"
+    ]
 
 
 def _uvx() -> str | None:

@@ -1,10 +1,12 @@
 """`dome-mcp doctor`: what is in order, what is not, and with `--repair`, mending it."""
 
+import importlib
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import cast
 
 from dome_mcp.app import Dome, opened
 from dome_mcp.backends.embedded.blobs import FileBlobs
@@ -54,6 +56,11 @@ async def doctor(invocation: Invocation) -> int:
         show("checking", 0, None)
         try:
             async with AsyncExitStack() as stack:
+                account = await _check_account(settings)
+                found += account
+                if any(finding.level == "problem" for finding in account):
+                    # To open is to write, so first the account has to be in order.
+                    return _report(found, done, output)
                 dome = await _open(settings, stack, found)
                 await _check(dome, found)
                 if invocation.arguments.repair:
@@ -64,6 +71,15 @@ async def doctor(invocation: Invocation) -> int:
             hint = _RESTORE if "doctor" in error.hint else error.hint
             found.append(Finding("database", "problem", error.message, hint))
     return _report(found, done, output)
+
+
+async def _check_account(settings: Settings) -> list[Finding]:
+    """What the Cloudflare account has, where the settings name one; nothing is written."""
+    if not settings.cloudflare.has_account:
+        return []
+    # Here, so that whoever has all on this machine does not need it.
+    checks = importlib.import_module("dome_mcp.commands.cloud_checks")
+    return cast("list[Finding]", await checks.check_account(settings))
 
 
 async def _open(settings: Settings, stack: AsyncExitStack, found: list[Finding]) -> Dome:
@@ -86,11 +102,13 @@ async def _check(dome: Dome, found: list[Finding]) -> None:
             found.append(Finding("database", "problem", shown, _RESTORE))
         else:
             found.append(Finding("database", "ok", "in order"))
-    if dome.settings.embedding_model in (None, CARRIED):
+    is_embedded = dome.settings.cloudflare.embeddings == "embedded"
+    if is_embedded and dome.settings.embedding_model in (None, CARRIED):
         found.append(check_carried_model())
     if not any(finding.check == "embedding model" for finding in found):
         found.append(await check_embedder(dome.ports.embedder))
-    found.append(await check_language_model(dome.ports.language_model))
+    if not any(finding.check == "language model" for finding in found):
+        found.append(await check_language_model(dome.ports.language_model))
 
 
 async def _check_data(dome: Dome) -> list[Finding]:

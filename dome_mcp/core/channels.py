@@ -3,7 +3,7 @@
 | kind | address | secret in it |
 | --- | --- | --- |
 | `desktop` | none | |
-| `email` | `smtp://user:password@host:port?from=…&to=…&tls=starttls` | the password |
+| `email` | see mail_routes.py | the password |
 | `slack` | `https://hooks.slack.com/services/…` | the path |
 | `ntfy` | `https://host/topic` | the topic |
 | `webhook` | `https://host/path` | path and query |
@@ -16,12 +16,12 @@ No message here repeats an address.
 import json
 import re
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 from typing import cast
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from dome_mcp.core.agenda import Channel
 from dome_mcp.core.errors import InvalidInput
+from dome_mcp.core.mail_routes import check_mail_address, masked_mail
 
 DESKTOP = "desktop"
 KINDS = (DESKTOP, "email", "slack", "ntfy", "webhook", "webpush", "apprise")
@@ -41,12 +41,8 @@ CONTACT = "contact"
 """Option of `webpush`: the mailto: or https: address that push services may complain to."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
-_MAILBOX = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+")
 _TOPIC = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_TLS_PORTS = {"starttls": 587, "tls": 465, "none": 25}
-_MAIL_EXAMPLE = "smtp://user:password@mail.example.com:587?from=me@example.com&to=me@example.com"
 _EXAMPLES = {
-    "email": f"Send {_MAIL_EXAMPLE}, with %40 for an @ in the user name.",
     "slack": "Send the URL of an incoming webhook: https://hooks.slack.com/services/…",
     "ntfy": "Send https://ntfy.sh/your-topic.",
     "webhook": "Send https://host/path.",
@@ -54,19 +50,6 @@ _EXAMPLES = {
     "JSON of a browser's PushSubscription.",
     "apprise": "Send an Apprise URL, for example tgram://bot-token/chat-id.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class MailRoute:
-    """Where mail is handed in, from whom and to whom; `tls` is `starttls`, `tls` or `none`."""
-
-    host: str
-    port: int
-    tls: str
-    sender: str
-    recipient: str
-    user: str | None = None
-    password: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,40 +134,11 @@ def masked(channel: Channel) -> str:
     if channel.kind == DESKTOP:
         return "this machine"
     if channel.kind == "email":
-        route = mail_route(channel.address)
-        return f"{route.recipient} by {route.host}:{route.port}"
+        return masked_mail(channel.address)
     if channel.kind == "apprise":
         return f"{urlsplit(channel.address).scheme}://…"
     parts = urlsplit(web_address(channel) or "")
     return f"{parts.scheme}://{parts.netloc}/…"
-
-
-def mail_route(address: str) -> MailRoute:
-    """The parts of an `smtp://` (or `smtps://`) address.
-
-    Raises:
-        InvalidInput: it is none, names no recipient, or would send a password in the clear.
-    """
-    parts = _split(address, "email")
-    query = parse_qs(parts.query, keep_blank_values=True)
-    unknown = sorted(set(query) - {"from", "to", "tls"})
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or unknown:
-        raise _not_an_address("email")
-    tls = query.get("tls", ["tls" if parts.scheme == "smtps" or parts.port == 465 else "starttls"])
-    if tls[-1] not in _TLS_PORTS:
-        raise InvalidInput("The mail server's tls is unknown.", "Send tls=starttls, tls or none.")
-    user = unquote(parts.username) if parts.username else None
-    route = MailRoute(
-        host=parts.hostname,
-        port=parts.port or _TLS_PORTS[tls[-1]],
-        tls=tls[-1],
-        sender=query.get("from", [user or ""])[-1],
-        recipient=query.get("to", [""])[-1],
-        user=user,
-        password=unquote(parts.password) if parts.password else None,
-    )
-    _check_route(route)
-    return route
 
 
 def push_subscription(address: str) -> PushSubscription:
@@ -221,7 +175,7 @@ def _check_address(channel: Channel, *, allow_private: bool) -> None:
     if channel.kind == DESKTOP and channel.address:
         raise InvalidInput("A desktop channel has no address.", "Leave the address out.")
     if channel.kind == "email":
-        mail_route(channel.address)
+        check_mail_address(channel.address)
     if channel.kind == "apprise" and not re.match(r"[a-z][a-z0-9+.-]*://.", channel.address, re.I):
         raise _not_an_address("apprise")
     if channel.kind == "ntfy":
@@ -247,25 +201,6 @@ def _check_web_address(url: str, kind: str, *, allow_private: bool) -> None:
         )
 
 
-def _check_route(route: MailRoute) -> None:
-    if not _MAILBOX.fullmatch(route.sender) or not _MAILBOX.fullmatch(route.recipient):
-        raise InvalidInput(
-            "The mail channel needs one address to send from and one to send to.",
-            _EXAMPLES["email"],
-        )
-    if route.tls == "none" and route.password and not _is_loopback(route.host):
-        raise InvalidInput(
-            "Without TLS the password would be sent in the clear.", "Send tls=starttls or tls=tls."
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _split(address: str, kind: str) -> SplitResult:
     try:
         parts = urlsplit(address)
@@ -276,7 +211,7 @@ def _split(address: str, kind: str) -> SplitResult:
 
 
 def _not_an_address(kind: str) -> InvalidInput:
-    article = "an" if kind in ("email", "ntfy", "apprise") else "a"
+    article = "an" if kind in ("ntfy", "apprise") else "a"
     return InvalidInput(
         f"This is not the address of {article} {kind} channel.", _EXAMPLES.get(kind, "")
     )

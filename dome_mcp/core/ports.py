@@ -7,25 +7,14 @@ tasks at once. Each port has one conformance suite (tests/conformance) that runs
 driver.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from dome_mcp.core.agenda import Channel, Notice
 from dome_mcp.core.model import Completion, Match, NoteFilter, Turn
-
-Value = str | int | float | bytes | None
-Row = Mapping[str, Value]
-Vector = Sequence[float]
-"""An embedding of unit length; drivers give an `array('f')`, which numpy reads without a copy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One SQL statement in the dialect SQLite and D1 share, its parameters named `?1` to `?100`."""
-
-    sql: str
-    params: tuple[Value, ...] = ()
+from dome_mcp.core.statements import Row, Statement, Vector, VectorEntry
+from dome_mcp.core.statements import Value as Value  # ports.Value, as its neighbours
 
 
 class Database(Protocol):
@@ -106,12 +95,22 @@ class Embedder(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class VectorEntry:
-    """A chunk's vector, as a `VectorIndex` takes it."""
+class Lookup(Protocol):
+    """A search under way, whose last question goes along in a batch of the caller's.
 
-    chunk_id: str
-    vector: Vector
+    `chunk_ids` were found so far. `statement` asks the database what it knows better: what is
+    staged, gone, filtered out; None where the index is in the same database.
+    """
+
+    @property
+    def chunk_ids(self) -> Sequence[str]: ...
+
+    @property
+    def statement(self) -> Statement | None: ...
+
+    async def matches(self, rows: Sequence[Row]) -> Sequence[Match]:
+        """The result of `VectorIndex.search`, and its errors, given the rows of `statement`."""
+        ...
 
 
 class VectorIndex(Protocol):
@@ -121,7 +120,7 @@ class VectorIndex(Protocol):
     caller runs in the batch that writes the chunks themselves, so that a vector and its row become
     durable together. An index that lives elsewhere (Vectorize) stages into a ledger table, and
     `settle` carries the ledger out; an index in the same database has nothing to settle. Either
-    way a staged vector is found by the next `search`.
+    way a staged vector is found by the next search.
     """
 
     @property
@@ -135,18 +134,23 @@ class VectorIndex(Protocol):
         ...
 
     def unstage(self, chunk_ids: Sequence[str]) -> Sequence[Statement]:
-        """Statements that take ids out of the index; to be run before the rows are deleted.
-
-        An id that is not in the index is no error.
-        """
+        """Statements that take ids, known or not, out; to be run before the rows are deleted."""
         ...
 
     async def settle(self) -> int:
-        """Carries staged changes out and returns how many are left; harmless to repeat.
+        """Carries staged changes out; returns how many the index has not taken in yet.
+
+        Harmless to repeat, also in several processes at once.
 
         Raises:
             BackendError: the index cannot be written; what is left stays staged.
         """
+        ...
+
+    async def look_up(
+        self, user_id: str, vector: Vector, *, limit: int, among: NoteFilter
+    ) -> Lookup:
+        """Begins a `search`, and leaves its last question to the caller."""
         ...
 
     async def search(
@@ -156,6 +160,7 @@ class VectorIndex(Protocol):
 
         Raises:
             BackendUnavailable: the index cannot be read; an outage is never an empty list.
+            BackendRejected: there is no such index, or it is one for other vectors.
             QuotaExhausted: the account's allowance is used up.
         """
         ...
@@ -259,6 +264,27 @@ class LanguageModel(Protocol):
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
     ) -> AsyncIterator[str]:
         """The same message in pieces, as they come; errors as for `complete`."""
+        ...
+
+
+class Reranker(Protocol):
+    """How well texts answer a question, by a model that reads the question and a text together."""
+
+    @property
+    def model(self) -> str: ...
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """One score per text, in the order of the texts; the higher, the better it answers.
+
+        Scores are compared within one call only. What the model does not read of a long text does
+        not count.
+
+        Raises:
+            BackendUnavailable: the model cannot be reached now.
+            BackendRejected: the model refuses the input.
+            QuotaExhausted: the account's allowance is used up.
+            BackendProtocolError: the answer leaves a text without its score.
+        """
         ...
 
 

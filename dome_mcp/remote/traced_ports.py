@@ -16,6 +16,7 @@ from dome_mcp.core.ports import (
     Database,
     Embedder,
     LanguageModel,
+    Lookup,
     Ports,
     Row,
     Statement,
@@ -96,6 +97,14 @@ class TracedVectors:
             left = await self.vectors.settle()
             span.set_attribute("dome.left", left)
             return left
+
+    async def look_up(
+        self, user_id: str, vector: Vector, *, limit: int, among: NoteFilter
+    ) -> Lookup:
+        with _span(self.tracer, "vector search", limit=limit) as span:
+            lookup = await self.vectors.look_up(user_id, vector, limit=limit, among=among)
+            span.set_attribute("dome.matches", len(lookup.chunk_ids))
+            return lookup
 
     async def search(
         self, user_id: str, vector: Vector, *, limit: int, among: NoteFilter

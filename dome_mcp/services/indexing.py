@@ -1,26 +1,40 @@
 """Vectors follow the notes: how far behind they are, and one step of catching up."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
-from dome_mcp.core.errors import BackendError, BackendRejected, InvalidInput
+from dome_mcp.core.errors import BackendError
 from dome_mcp.core.model import IndexState
-from dome_mcp.core.ports import Embedder, Ports, Statement, VectorEntry
-from dome_mcp.core.queries import embedding_text, takes_context
+from dome_mcp.core.ports import Embedder, Ports, Row, Statement
+from dome_mcp.services.chunk_vectors import (
+    CONTEXT_NOTES,
+    CONTEXT_WITHIN_MS,
+    Embedded,
+    embed_chunks,
+    embed_or_refuse,
+)
 from dome_mcp.store import embedding, leases, meta
 
 INLINE_CHUNKS = 8
 """A note of at most so many chunks has its vectors when the call that stores it returns."""
 
+SETTLED_CHUNKS = 512
+"""While there is more to embed, so many vectors are settled together: each time costs requests
+where the index lives elsewhere."""
+
 LEASE = timedelta(seconds=30)
 """Longer than a step takes; a process that died is replaced after this time."""
 
-CONTEXT_NOTES = 4
-"""More than fill the words of context that a short note takes, where they are short as well."""
 
-_CONTEXT_WITHIN_MS = timedelta(hours=1) // timedelta(milliseconds=1)
-"""What was noted longer ago is another conversation."""
+@runtime_checkable
+class PoolingEmbedder(Protocol):
+    """An embedder whose id does not tell how it makes one vector of a text's tokens."""
+
+    @property
+    def pooling(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +57,13 @@ class Step:
 async def semantics(ports: Ports, *, user_id: str) -> Semantics:
     """How far the user's vectors are, and whether they can be searched with the present model."""
     rows = await ports.database.query(embedding.index_facts(user_id))
-    pending = int(rows[0]["pending"] or 0)
-    stored = rows[0]["model"]
-    problem = _problem(ports.embedder, None if stored is None else str(stored))
+    return to_semantics(rows[0], ports.embedder)
+
+
+def to_semantics(facts: Row, embedder: Embedder | None) -> Semantics:
+    """The same from the row of `embedding.index_facts`, for who reads it in a batch."""
+    pending = int(facts["pending"] or 0)
+    problem = _problem(embedder, facts)
     if problem:
         return Semantics(IndexState(pending, problem), problem)
     if pending:
@@ -81,34 +99,25 @@ async def index_step(
     rows = await ports.database.query(embedding.pending_chunks(user_id, limit=limit))
     pending = [embedding.to_pending_chunk(row) for row in rows]
     if pending:
-        await ports.database.batch(await _embed_or_refuse(pending, ports, user_id=user_id))
-        await ports.vectors.settle()
+        embedded = await embed_or_refuse(pending, ports.embedder, ports.database, user_id=user_id)
+        await ports.database.batch(_stored(embedded, ports, user_id=user_id))
     left = max(state.state.pending_chunks - len(pending), 0)
+    if left // SETTLED_CHUNKS < state.state.pending_chunks // SETTLED_CHUNKS or not left:
+        await settle_staged(ports)
     if not left:
         await ports.database.query(leases.give_back_lease(f"index:{user_id}", holder))
     return Step(len(pending), left)
 
 
-async def begin_reindex(ports: Ports) -> None:
-    """Adopts the present model: vectors of another are dropped and their chunks made pending.
+async def settle_staged(ports: Ports) -> None:
+    """Has the index take in what is staged, if it can now.
 
-    Raises:
-        InvalidInput: no embedding model is configured.
+    What it cannot is no failure of the caller's: it is stored, searches find it, and it stays
+    staged for whoever settles next.
     """
-    if ports.embedder is None or ports.vectors is None:
-        raise InvalidInput(
-            "No embedding model is configured.", "Unset DOME_EMBEDDING_MODEL or name a model."
-        )
-    model = ports.embedder.model
-    rows = await ports.database.query(embedding.embedded_otherwise(model))
-    stale = [str(row["chunk_id"]) for row in rows]
-    await ports.database.batch(
-        [
-            *ports.vectors.unstage(stale),
-            embedding.forget_vectors(model),
-            meta.set_fact(meta.EMBEDDING_MODEL, model),
-        ]
-    )
+    if ports.vectors is not None:
+        with suppress(BackendError):
+            await ports.vectors.settle()
 
 
 async def inline_vectors(
@@ -124,9 +133,10 @@ async def inline_vectors(
     if ports.embedder is None or (await semantics(ports, user_id=user_id)).problem:
         return []
     try:
-        return await _embed(pending, ports, user_id=user_id)
+        embedded = await embed_chunks(pending, ports.embedder, ports.database, user_id=user_id)
     except BackendError:
         return []
+    return _stored(embedded, ports, user_id=user_id)
 
 
 def forget_in_followers(note_id: str, *, user_id: str) -> Statement:
@@ -135,76 +145,55 @@ def forget_in_followers(note_id: str, *, user_id: str) -> Statement:
     To be run before the note changes or goes.
     """
     return embedding.forget_followers(
-        note_id, user_id, within_ms=_CONTEXT_WITHIN_MS, notes=CONTEXT_NOTES
+        note_id, user_id, within_ms=CONTEXT_WITHIN_MS, notes=CONTEXT_NOTES
     )
 
 
-async def _embed_or_refuse(
-    pending: Sequence[embedding.PendingChunk], ports: Ports, *, user_id: str
-) -> list[Statement]:
-    """As `_embed`; where the model refuses the batch, each chunk is tried by itself.
-
-    A chunk that it refuses then is left without a vector, found by keyword, so that one bad chunk
-    does not keep all later ones waiting.
-    """
-    try:
-        return await _embed(pending, ports, user_id=user_id)
-    except BackendRejected:
-        if len(pending) == 1:
-            return [embedding.mark_embedded(embedding.REFUSED, pending, user_id=user_id)]
+def _stored(embedded: Embedded, ports: Ports, *, user_id: str) -> list[Statement]:
+    """The statements that put vectors into the index and say whose they are."""
+    if ports.embedder is None or ports.vectors is None:
+        return []
     statements: list[Statement] = []
-    for chunk in pending:
-        statements += await _embed_or_refuse([chunk], ports, user_id=user_id)
+    if embedded.done:
+        model = ports.embedder.model
+        statements += ports.vectors.stage(embedded.entries)
+        statements.append(embedding.mark_embedded(model, embedded.done, user_id=user_id))
+        statements.append(meta.set_fact_once(meta.EMBEDDING_MODEL, model))
+    if embedded.refused:
+        statements.append(
+            embedding.mark_embedded(embedding.REFUSED, embedded.refused, user_id=user_id)
+        )
     return statements
 
 
-async def _embed(
-    pending: Sequence[embedding.PendingChunk], ports: Ports, *, user_id: str
-) -> list[Statement]:
-    """The statements that give the chunks their vectors; none without a model and an index."""
-    if ports.embedder is None or ports.vectors is None:
-        return []
-    before = await _noted_before(pending, ports, user_id=user_id)
-    texts = [
-        embedding_text(item.title, item.heading, item.text, before=before.get(item.chunk_id, ""))
-        for item in pending
-    ]
-    embedded = await ports.embedder.embed_passages(texts)
-    entries = [
-        VectorEntry(item.chunk_id, vector) for item, vector in zip(pending, embedded, strict=True)
-    ]
-    return [
-        *ports.vectors.stage(entries),
-        embedding.mark_embedded(ports.embedder.model, pending, user_id=user_id),
-        meta.set_fact_once(meta.EMBEDDING_MODEL, ports.embedder.model),
-    ]
+def index_shape(embedder: Embedder) -> str:
+    """What besides the model's id tells its vectors from others, as a fact of the database."""
+    if isinstance(embedder, PoolingEmbedder):
+        return f"{embedder.dimensions} {embedder.pooling}"
+    return str(embedder.dimensions)
 
 
-async def _noted_before(
-    pending: Sequence[embedding.PendingChunk], ports: Ports, *, user_id: str
-) -> dict[str, str]:
-    """What was noted just before a short note, by chunk id: it often says what the note is about.
-
-    Only where notes share a context, and only what is at most an hour older.
-    """
-    short = [
-        item for item in pending if item.context and not item.ordinal and takes_context(item.text)
-    ]
-    if not short:
-        return {}
-    statement = embedding.noted_before(
-        short, user_id, within_ms=_CONTEXT_WITHIN_MS, notes=CONTEXT_NOTES
-    )
-    rows = await ports.database.query(statement)
-    return {str(row["chunk_id"]): str(row["before"] or "") for row in rows}
+def fits_shape(stored: str | None, embedder: Embedder) -> bool:
+    """Whether vectors of this shape are like the embedder's, in all that both say."""
+    if stored is None:
+        return True
+    present = index_shape(embedder)
+    return all(one == other for one, other in zip(stored.split(), present.split(), strict=False))
 
 
-def _problem(embedder: Embedder | None, stored: str | None) -> str | None:
+def _problem(embedder: Embedder | None, facts: Row) -> str | None:
     if embedder is None:
         return "No embedding model is configured; only keyword search works."
-    if stored is not None and stored != embedder.model:
+    model, shape = facts["model"], facts["shape"]
+    if model is not None and model != embedder.model:
         return (
-            f"The index was made with the model {stored}, the present one is {embedder.model}; "
+            f"The index was made with the model {model}, the present one is {embedder.model}; "
             "only keyword search works until `dome-mcp reindex` has run."
+        )
+    if not fits_shape(None if shape is None else str(shape), embedder):
+        return (
+            f"The index was made with {embedder.model} as it was, {shape}, not "
+            f"{index_shape(embedder)}; only keyword search works until "
+            "`dome-mcp reindex` has run."
         )
     return None

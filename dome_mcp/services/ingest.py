@@ -10,7 +10,7 @@ from dome_mcp.core.model import Ingested, Note
 from dome_mcp.core.ports import Ports, Statement
 from dome_mcp.core.timestamps import to_ms
 from dome_mcp.services.blobs import put_body, put_original
-from dome_mcp.services.indexing import inline_vectors
+from dome_mcp.services.indexing import inline_vectors, settle_staged
 from dome_mcp.services.notes import stored_note
 from dome_mcp.services.revising import take_place_of
 from dome_mcp.store import chunks, embedding, notes
@@ -43,8 +43,8 @@ async def ingest(draft: NoteDraft, ports: Ports, *, user_id: str, now: datetime)
             await _discard(draft, ports, user_id=user_id)
             return Ingested(known, duplicate=True)
         raise
-    if vectors and ports.vectors is not None:
-        await ports.vectors.settle()
+    if vectors:
+        await settle_staged(ports)
     return Ingested(await stored_note(draft.note_id, ports, user_id=user_id))
 
 

@@ -10,7 +10,7 @@ from dome_mcp.core.model import Note, NoteFilter, NotePage
 from dome_mcp.core.ports import Ports
 from dome_mcp.core.timestamps import to_ms
 from dome_mcp.services.blobs import drop_unused, text_of
-from dome_mcp.services.indexing import forget_in_followers
+from dome_mcp.services.indexing import forget_in_followers, settle_staged
 from dome_mcp.store import chunks, idempotency, jobs, notes
 
 MAX_PAGE = 200
@@ -103,8 +103,7 @@ async def delete_note(
         raise Conflict(
             f"Note {note_id} changed while it was being deleted.", "Delete it again."
         ) from error
-    if ports.vectors is not None:
-        await ports.vectors.settle()
+    await settle_staged(ports)
     await drop_unused(note, None, ports.blobs)
     return note
 

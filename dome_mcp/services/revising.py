@@ -17,7 +17,7 @@ from dome_mcp.core.identifiers import content_hash
 from dome_mcp.core.model import Document, Note, NoteChanges
 from dome_mcp.core.ports import Ports, Statement
 from dome_mcp.services.blobs import drop_unused, put_body, put_original, text_of
-from dome_mcp.services.indexing import forget_in_followers, inline_vectors
+from dome_mcp.services.indexing import forget_in_followers, inline_vectors, settle_staged
 from dome_mcp.services.notes import relabelled, stored_note
 from dome_mcp.store import chunks, embedding, notes
 
@@ -127,8 +127,8 @@ async def revise(
         )
     except BackendRejected as error:
         raise await _conflict(before, after, ports) or error from error
-    if changes and ports.vectors is not None:
-        await ports.vectors.settle()
+    if changes:
+        await settle_staged(ports)
     await drop_unused(before, after, ports.blobs)
     return await stored_note(before.note_id, ports, user_id=user_id)
 

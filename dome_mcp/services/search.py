@@ -1,19 +1,21 @@
 """Search: keywords and meaning, found apart and ranked together.
 
-One embedding, one vector search and one SQL statement, however many results there are.
+Where the vector index is in the database, this is one embedding, one vector search and two SQL
+statements; where it lives elsewhere, one embedding, one question to the index and one batch of the
+database. What the index's lookup finds beyond what it began with takes one more statement.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dome_mcp.core import ranking
 from dome_mcp.core.drafts import clean_context, clean_tags
 from dome_mcp.core.errors import BackendError, InvalidInput
 from dome_mcp.core.model import EVERY_NOTE, IndexState, NoteFilter, SearchMode, SearchResult
-from dome_mcp.core.ports import Ports, Row
+from dome_mcp.core.ports import Database, Lookup, Ports, Row, Statement
 from dome_mcp.core.queries import match_terms
-from dome_mcp.services.indexing import Semantics, semantics
-from dome_mcp.store import passages
+from dome_mcp.services.indexing import Semantics, to_semantics
+from dome_mcp.store import embedding, passages
 from dome_mcp.store.notes import to_int
 
 MAX_LIMIT = 50
@@ -29,6 +31,17 @@ class SearchRequest:
     mode: SearchMode = "hybrid"
     among: NoteFilter = EVERY_NOTE
     offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """How far the search by meaning is before the database is asked, or what it failed with.
+
+    With neither it was not begun: nobody asked for it, or the model is not there.
+    """
+
+    lookup: Lookup | None = None
+    failure: BackendError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +63,27 @@ async def search(request: SearchRequest, ports: Ports, *, user_id: str) -> Searc
         BackendError: the database cannot be read, or a semantic search cannot be made.
     """
     request = _checked(request)
-    terms = [] if request.mode == "semantic" else match_terms(request.query)
     wanted = request.offset + request.limit
-    meaning = await _by_meaning(request, ports, user_id=user_id, pool=ranking.pool_size(wanted))
-    statement = passages.candidates(
-        user_id,
-        request.among,
-        terms=terms,
-        rank=ranking.KEYWORD_RANK,
-        keyword_limit=ranking.pool_size(wanted),
-        chunk_ids=tuple(meaning.scores),
+    begun = await _begin(request, ports, user_id=user_id, pool=ranking.pool_size(wanted))
+    found, facts, standing = await _read(
+        [
+            _candidates(request, begun.lookup, user_id=user_id),
+            *([] if request.mode == "keyword" else [embedding.index_facts(user_id)]),
+        ],
+        begun.lookup,
+        ports.database,
     )
-    rows = {str(row["chunk_id"]): row for row in await ports.database.query(statement)}
-    found = [_candidate(row, meaning.scores) for row in rows.values()]
-    ranked = ranking.fuse(found, query=request.query, mode=request.mode)
+    meaning = _Meaning({}, IndexState())
+    if facts:
+        ready = to_semantics(facts[0], ports.embedder)
+        meaning = await _by_meaning(request, begun, ready, standing)
+    rows = {str(row["chunk_id"]): row for row in found}
+    rows |= await _others(request, meaning, rows, begun.lookup, ports, user_id=user_id)
+    ranked = ranking.fuse(
+        [_candidate(row, meaning.scores) for row in rows.values() if _is_found(row, meaning)],
+        query=request.query,
+        mode=request.mode,
+    )
     page = ranked[request.offset : wanted]
     return SearchResult(
         tuple(
@@ -75,32 +95,96 @@ async def search(request: SearchRequest, ports: Ports, *, user_id: str) -> Searc
     )
 
 
-async def _by_meaning(request: SearchRequest, ports: Ports, *, user_id: str, pool: int) -> _Meaning:
-    ready = await semantics(ports, user_id=user_id)
-    if request.mode == "keyword":
-        return _Meaning({}, IndexState())
-    if ready.problem or ports.embedder is None or ports.vectors is None:
-        return _without_meaning(request, ready)
+async def _begin(request: SearchRequest, ports: Ports, *, user_id: str, pool: int) -> _Begun:
+    if request.mode == "keyword" or ports.embedder is None or ports.vectors is None:
+        return _Begun()
     if request.mode == "hybrid" and not ports.embedder.is_ready:
-        note = "The embedding model is still loading; these results are by keyword only."
-        return _Meaning({}, replace(ready.state, note=note))
+        return _Begun()
     try:
         vector = await ports.embedder.embed_query(request.query)
-        matches = await ports.vectors.search(user_id, vector, limit=pool, among=request.among)
+        return _Begun(await ports.vectors.look_up(user_id, vector, limit=pool, among=request.among))
     except BackendError as error:
-        if request.mode == "semantic":
-            raise
-        note = f"Search by meaning failed ({error.message}); these results are by keyword only."
-        return _Meaning({}, replace(ready.state, note=note))
-    return _Meaning({match.chunk_id: match.score for match in matches}, ready.state)
+        return _Begun(failure=error)
 
 
-def _without_meaning(request: SearchRequest, ready: Semantics) -> _Meaning:
+def _candidates(request: SearchRequest, lookup: Lookup | None, *, user_id: str) -> Statement:
+    return passages.candidates(
+        user_id,
+        request.among,
+        terms=[] if request.mode == "semantic" else match_terms(request.query),
+        rank=ranking.KEYWORD_RANK,
+        keyword_limit=ranking.pool_size(request.offset + request.limit),
+        chunk_ids=tuple(lookup.chunk_ids) if lookup else (),
+        with_staged=lookup is not None and lookup.statement is not None,
+    )
+
+
+async def _read(
+    statements: Sequence[Statement], lookup: Lookup | None, database: Database
+) -> tuple[Sequence[Row], Sequence[Row], Sequence[Row]]:
+    """The candidates, the facts of the index if they are asked for, and the lookup's rows.
+
+    A batch is one request where the database is far away. Where the index is in the same file it
+    would take the lock that writers wait for, and single statements are as fast.
+    """
+    if lookup is None or lookup.statement is None:
+        results = [await database.query(statement) for statement in statements]
+        return results[0], results[1] if len(results) > 1 else (), ()
+    found, facts, standing = await database.batch([*statements, lookup.statement])
+    return found, facts, standing
+
+
+async def _by_meaning(
+    request: SearchRequest, begun: _Begun, ready: Semantics, standing: Sequence[Row]
+) -> _Meaning:
+    failure = begun.failure
+    if not ready.problem and begun.lookup is not None:
+        try:
+            matches = await begun.lookup.matches(standing)
+            return _Meaning({match.chunk_id: match.score for match in matches}, ready.state)
+        except BackendError as error:
+            failure = error
     if request.mode == "semantic":
-        raise InvalidInput(
-            ready.problem or "Search by meaning is not available.", "Use mode keyword."
-        )
-    return _Meaning({}, ready.state)
+        if ready.problem or failure is None:
+            problem = ready.problem or "Search by meaning is not available."
+            raise InvalidInput(problem, "Use mode keyword.")
+        raise failure
+    if ready.problem:
+        return _Meaning({}, ready.state)
+    note = "The embedding model is still loading; these results are by keyword only."
+    if failure is not None:
+        note = f"Search by meaning failed ({failure.message}); these results are by keyword only."
+    return _Meaning({}, replace(ready.state, note=note))
+
+
+async def _others(
+    request: SearchRequest,
+    meaning: _Meaning,
+    known: Collection[str],
+    lookup: Lookup | None,
+    ports: Ports,
+    *,
+    user_id: str,
+) -> dict[str, Row]:
+    """The rows of chunks that the lookup found after it had named those it began with."""
+    named = lookup.chunk_ids if lookup else ()
+    others = meaning.scores.keys() - {*known, *named}
+    if not others:
+        return {}
+    statement = passages.candidates(
+        user_id,
+        request.among,
+        terms=(),
+        rank=ranking.KEYWORD_RANK,
+        keyword_limit=0,
+        chunk_ids=tuple(sorted(others)),
+    )
+    return {str(row["chunk_id"]): row for row in await ports.database.query(statement)}
+
+
+def _is_found(row: Row, meaning: _Meaning) -> bool:
+    """Not a chunk that was read along in case it would be."""
+    return row["keyword"] is not None or str(row["chunk_id"]) in meaning.scores
 
 
 def _candidate(row: Row, semantic: Mapping[str, float]) -> ranking.Candidate:

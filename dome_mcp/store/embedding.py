@@ -8,7 +8,7 @@ from dome_mcp.core.drafts import DraftChunk, NoteDraft
 from dome_mcp.core.model import Note
 from dome_mcp.core.ports import Row, Statement
 from dome_mcp.core.timestamps import to_ms
-from dome_mcp.store.meta import EMBEDDING_MODEL
+from dome_mcp.store.meta import EMBEDDING_MODEL, EMBEDDING_SHAPE
 from dome_mcp.store.notes import optional, to_int
 
 REFUSED = ""
@@ -17,7 +17,8 @@ REFUSED = ""
 _FACTS = """
 SELECT
   (SELECT count(*) FROM chunks WHERE embedded_with IS NULL AND user_id = ?1) AS pending,
-  (SELECT value FROM meta WHERE name = ?2) AS model"""
+  (SELECT value FROM meta WHERE name = ?2) AS model,
+  (SELECT value FROM meta WHERE name = ?3) AS shape"""
 
 _PENDING = """
 SELECT c.chunk_key, c.chunk_id, c.ordinal, c.heading, c.text, n.title, n.context, n.created_at_ms,
@@ -95,8 +96,8 @@ class PendingChunk:
 
 
 def index_facts(user_id: str) -> Statement:
-    """One row: how many of the user's chunks are `pending`, and the `model` of the vectors."""
-    return Statement(_FACTS, (user_id, EMBEDDING_MODEL))
+    """One row: how many chunks are `pending`, and the `model` and `shape` of the vectors."""
+    return Statement(_FACTS, (user_id, EMBEDDING_MODEL, EMBEDDING_SHAPE))
 
 
 def pending_of(

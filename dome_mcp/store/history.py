@@ -14,7 +14,7 @@ SELECT {DELIVERY_COLUMNS} FROM deliveries d
 WHERE d.user_id = ?1 AND d.delivery_key > ?2
 ORDER BY d.delivery_key LIMIT CAST(?3 AS INTEGER)"""
 
-_BEFORE_ALL = -(1 << 53)
+_BEFORE_ALL = 1 - (1 << 53)
 
 
 def firings_by_reminder(

@@ -102,19 +102,22 @@ SELECT
   (SELECT count(*) FROM chunks WHERE user_id = ?1) AS chunks,
   (SELECT count(*) FROM chunks WHERE user_id = ?1 AND embedded_with IS NULL) AS pending"""
 
+# By prefix without LIKE: D1 takes no pattern of more than 50 bytes.
 _TAG_COUNTS = """
 SELECT name, count(*) AS notes FROM note_tags
-WHERE user_id = ?1 AND name LIKE ?2 ESCAPE '\\'
+WHERE user_id = ?1 AND substr(name, 1, length(?2)) = ?2 COLLATE NOCASE
 GROUP BY name ORDER BY notes DESC, name LIMIT CAST(?3 AS INTEGER)"""
 
 _CONTEXT_COUNTS = """
 SELECT context AS name, count(*) AS notes FROM notes
-WHERE user_id = ?1 AND context <> '' AND deleted_at_ms IS NULL AND context LIKE ?2 ESCAPE '\\'
+WHERE user_id = ?1 AND context <> '' AND deleted_at_ms IS NULL
+  AND substr(context, 1, length(?2)) = ?2 COLLATE NOCASE
 GROUP BY context ORDER BY notes DESC, name LIMIT CAST(?3 AS INTEGER)"""
 
 _ID_PREFIX = """
 SELECT note_id AS name FROM notes
-WHERE user_id = ?1 AND deleted_at_ms IS NULL AND note_id LIKE ?2 ESCAPE '\\'
+WHERE user_id = ?1 AND deleted_at_ms IS NULL
+  AND substr(note_id, 1, length(?2)) = ?2 COLLATE NOCASE
 ORDER BY note_id DESC LIMIT CAST(?3 AS INTEGER)"""
 
 _BLOB_KEYS = """
@@ -216,15 +219,15 @@ def note_counts(user_id: str) -> Statement:
 
 
 def tag_counts(user_id: str, *, prefix: str = "", limit: int = 100) -> Statement:
-    return Statement(_TAG_COUNTS, (user_id, _like(prefix), limit))
+    return Statement(_TAG_COUNTS, (user_id, prefix, limit))
 
 
 def context_counts(user_id: str, *, prefix: str = "", limit: int = 100) -> Statement:
-    return Statement(_CONTEXT_COUNTS, (user_id, _like(prefix), limit))
+    return Statement(_CONTEXT_COUNTS, (user_id, prefix, limit))
 
 
 def ids_with_prefix(user_id: str, *, prefix: str, limit: int = 100) -> Statement:
-    return Statement(_ID_PREFIX, (user_id, _like(prefix), limit))
+    return Statement(_ID_PREFIX, (user_id, prefix, limit))
 
 
 def blob_keys() -> Statement:
@@ -267,8 +270,3 @@ def to_int(value: Value) -> int:
 
 def optional(value: Value) -> str | None:
     return None if value is None else str(value)
-
-
-def _like(prefix: str) -> str:
-    escaped = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"{escaped}%"

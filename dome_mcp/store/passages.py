@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dome_mcp.core.model import NoteFilter, Passage, Scores
 from dome_mcp.core.ports import Row, Statement
 from dome_mcp.core.timestamps import from_ms
-from dome_mcp.store import filters
+from dome_mcp.store import filters, vector_ledger
 from dome_mcp.store.chunks import optional_int
 from dome_mcp.store.notes import optional, to_int, to_tags
 
@@ -58,7 +58,7 @@ keyword AS MATERIALIZED (
 found AS (
   SELECT chunk_key, keyword FROM keyword
   UNION ALL
-  SELECT c.chunk_key, NULL FROM json_each(?4) AS j JOIN chunks c ON c.chunk_id = j.value)
+  SELECT c.chunk_key, NULL FROM json_each(?4) AS j JOIN chunks c ON c.chunk_id = j.value{{staged}})
 SELECT f.keyword, c.chunk_id, c.ordinal, c.start_offset, c.end_offset, c.page, c.heading, c.text,
   n.note_id, n.title, n.context, n.source_uri, n.created_at_ms,
   (SELECT json_group_array(t.name) FROM note_tags t WHERE t.note_key = n.note_key) AS tags
@@ -67,6 +67,10 @@ CROSS JOIN chunks c ON c.chunk_key = f.chunk_key
 CROSS JOIN notes n ON n.note_key = c.note_key
 WHERE {{condition}}
 ORDER BY c.chunk_key"""
+
+_AND_STAGED = """
+  UNION ALL
+  SELECT chunk_key, NULL FROM ({staged})"""
 
 SCORED_CHUNKS = 8_000
 """How many chunks a keyword search scores at most, the rarest terms of the query first.
@@ -91,10 +95,13 @@ def candidates(
     rank: str,
     keyword_limit: int,
     chunk_ids: tuple[str, ...],
+    with_staged: bool = False,
     scored_chunks: int = SCORED_CHUNKS,
     few_notes: int = FEW_NOTES,
 ) -> Statement:
     """The best keyword matches and the named chunks, each once, in no order of merit.
+
+    `with_staged` names the newest chunks of the vector ledger too, as `vector_ledger.standing`.
 
     `terms` are FTS5 strings, OR-ed (none for no keyword search), `rank` the ranking function with
     its column weights, `bm25(4.0, 2.0, 1.0)`. `keyword` in a row is BM25, higher is better, NULL
@@ -102,8 +109,11 @@ def candidates(
     """
     condition = filters.among(user_id, among, first=7)
     listing = filters.among(user_id, among, first=7, starts_from_tags=True)
+    staged = ""
+    if with_staged:
+        staged = _AND_STAGED.format(staged=vector_ledger.staged_chunks(condition.sql))
     return Statement(
-        _CANDIDATES.format(condition=condition.sql, listing=listing.sql),
+        _CANDIDATES.format(condition=condition.sql, listing=listing.sql, staged=staged),
         (
             json.dumps(terms),
             rank,

@@ -10,7 +10,7 @@ Source: https://developers.cloudflare.com/d1/reference/migrations/ (2026-11).
 
 from dome_mcp.core.errors import BackendRejected
 from dome_mcp.core.ports import Database, Statement
-from dome_mcp.store.migrations import access, agenda, notes
+from dome_mcp.store.migrations import access, agenda, notes, vector_ledger
 
 _MIGRATIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS d1_migrations (
@@ -20,9 +20,10 @@ CREATE TABLE IF NOT EXISTS d1_migrations (
 )"""
 
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
-    (each.NAME, each.STATEMENTS) for each in (notes, agenda, access)
+    (each.NAME, each.STATEMENTS) for each in (notes, agenda, access, vector_ledger)
 )
 
+_IS_MIGRATED = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'd1_migrations'"
 _APPLIED = "SELECT name FROM d1_migrations"
 _RECORD = "INSERT INTO d1_migrations (name) VALUES (?1)"
 
@@ -33,13 +34,14 @@ async def migrate(database: Database) -> list[str]:
     Several processes may run this at once: one applies a migration, the others find it applied.
     """
     try:
-        await _names(database)
+        before = await _names(database)
     except BackendRejected:
         # Only where it is missing: a write waits for whoever is writing, and a start should not.
         await database.query(Statement(_MIGRATIONS_TABLE))
+        before = set[str]()
     applied: list[str] = []
     for name, statements in MIGRATIONS:
-        if name in await _names(database):
+        if name in before:
             continue
         try:
             await database.batch(
@@ -51,6 +53,17 @@ async def migrate(database: Database) -> list[str]:
         else:
             applied.append(name)
     return applied
+
+
+async def missing(database: Database) -> list[str]:
+    """The migrations that `migrate` would apply, by name; nothing is written.
+
+    Raises:
+        BackendError: the database cannot be read.
+    """
+    is_migrated = await database.query(Statement(_IS_MIGRATED))
+    applied = await _names(database) if is_migrated else set[str]()
+    return [name for name, _ in MIGRATIONS if name not in applied]
 
 
 async def _names(database: Database) -> set[str]:

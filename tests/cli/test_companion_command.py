@@ -67,6 +67,21 @@ def test_what_the_system_refuses_is_left_for_the_user_to_run(
     assert unit_of(tmp_path).exists()
 
 
+def test_a_token_that_a_service_would_not_see_is_asked_for_before_anything_is_written(
+    cli: Cli, systemctl: Path, tmp_path: Path
+) -> None:
+    cloud = {
+        "DOME_EMBEDDINGS": "cloudflare",
+        "CLOUDFLARE_ACCOUNT_ID": "0123456789abcdef" * 2,
+        "CLOUDFLARE_API_TOKEN": "hush-hush-hush",
+    }
+    ran = cli("companion", "install", **variables(tmp_path), **cloud)
+    assert ran.code != 0
+    assert "config.toml" in ran.err
+    assert "hush" not in ran.err
+    assert not unit_of(tmp_path).exists()
+
+
 def test_print_shows_the_unit_and_changes_nothing(
     cli: Cli, systemctl: Path, tmp_path: Path
 ) -> None:

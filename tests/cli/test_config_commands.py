@@ -58,6 +58,18 @@ def test_a_key_is_not_copied_into_a_clients_file(cli: Cli) -> None:
     assert f"Put llm_api_key into {cli.home / 'config.toml'}" in ran.err
 
 
+def test_no_secret_of_cloudflare_is_shown_or_copied(cli: Cli) -> None:
+    account = {"CLOUDFLARE_ACCOUNT_ID": "0" * 32, "CLOUDFLARE_API_TOKEN": "hunter2-hunter2"}
+    shown = cli("config", "show", DOME_EMBEDDINGS="cloudflare", **account)
+    assert "CLOUDFLARE_API_TOKEN\t***\tenvironment\n" in shown.out
+    copied = cli("config", "cursor", DOME_EMBEDDINGS="cloudflare", **account)
+    env = json.loads(copied.out)["mcpServers"]["dome"]["env"]
+    assert env["CLOUDFLARE_ACCOUNT_ID"] == "0" * 32
+    assert "CLOUDFLARE_API_TOKEN" not in env
+    assert f"Put cloudflare_api_token into {cli.home / 'config.toml'}" in copied.err
+    assert "hunter2" not in shown.out + shown.err + copied.out + copied.err
+
+
 def test_what_is_copied_into_a_clients_file_is_read_back(cli: Cli) -> None:
     ran = cli("config", "cursor", DOME_URL_TIMEOUT_SECONDS="7", DOME_MAX_DOCUMENT_MB="5")
     env = json.loads(ran.out)["mcpServers"]["dome"]["env"]

@@ -12,7 +12,7 @@ import pytest
 
 from dome_mcp.backends.embedded.blobs import FileBlobs
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
-from dome_mcp.companion_wiring import Agenda, link_secret
+from dome_mcp.companion_wiring import Agenda, Rows, link_secret
 from dome_mcp.core.agenda import Channel, DeliveryPolicy, Notice
 from dome_mcp.core.errors import DeliveryFailed
 from dome_mcp.core.ports import Ports
@@ -113,7 +113,7 @@ class Stage:
         self.count += 1
         agenda = Agenda(
             settings=self.settings,
-            database=self.database,
+            rows=Rows(self.database, self.database.data_version, file=self.home / DATABASE_FILE),
             ports=self.ports,
             notifiers={self.mailbox.kind: self.mailbox},
             policy=self.policy,

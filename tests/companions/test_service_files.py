@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dome_mcp.companion_launch import companion_command
+from dome_mcp.companion_launch import companion_command, lacks_token
 from dome_mcp.companion_service import launchd_agent, scheduled_task, service_for, systemd_unit
 from dome_mcp.core.errors import InvalidInput
 from dome_mcp.settings import Settings, load
@@ -55,6 +55,32 @@ def test_only_what_the_environment_alone_says_is_carried_along(tmp_path: Path) -
     content = systemd_unit(settings, configuration=tmp_path).content.decode()
     assert 'Environment="DOME_TIMEZONE=Asia/Tokyo"' in content
     assert "DOME_USER" not in content
+
+
+def test_what_is_to_be_known_of_cloudflare_is_carried_along_without_its_secrets(
+    tmp_path: Path,
+) -> None:
+    settings = settings_in(
+        tmp_path,
+        DOME_DATABASE="cloudflare",
+        DOME_VECTORS="cloudflare",
+        DOME_VECTORIZE_INDEX="dome",
+        DOME_D1_DATABASE_ID="11111111-2222-4333-8444-555555555555",
+        CLOUDFLARE_ACCOUNT_ID="0123456789abcdef" * 2,
+        CLOUDFLARE_API_TOKEN="hush-hush-hush",  # noqa: S106  of no account
+        DOME_R2_ACCESS_KEY_ID="hush-hush",
+        DOME_R2_SECRET_ACCESS_KEY="hush-hush-hush",  # noqa: S106  of no account
+    )
+    content = systemd_unit(settings, configuration=tmp_path).content.decode()
+    for line in (
+        "DOME_DATABASE=cloudflare",
+        "DOME_D1_DATABASE_ID=11111111-2222-4333-8444-555555555555",
+        f"CLOUDFLARE_ACCOUNT_ID={'0123456789abcdef' * 2}",
+    ):
+        assert f'Environment="{line}"' in content
+    assert "hush" not in content
+    assert lacks_token(settings)
+    assert not lacks_token(settings_in(tmp_path))
 
 
 def test_a_folder_with_odd_characters_reaches_the_unit_whole(tmp_path: Path) -> None:

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dome_mcp.backends.embedded.blobs import FileBlobs
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
-from dome_mcp.core.ports import BlobStore, Database, Value
+from dome_mcp.core.ports import Database, Value
 from tests.conformance.notifier_benches import CANNOT
 
 
@@ -39,12 +38,6 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     path = None if request.param == "memory" else tmp_path / "dome.db"
     async with SqliteDatabase.open(path, bind=BINDINGS[request.param]) as opened:
         yield opened
-
-
-@pytest.fixture(params=["files"])
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    """An empty blob store."""
-    return FileBlobs(tmp_path / "blobs")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

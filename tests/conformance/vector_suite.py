@@ -213,13 +213,38 @@ async def test_a_filter_reaches_past_any_number_of_nearer_notes(
     assert await found(index, 0, among=NoteFilter(tags=("rare",))) == ["far"]
 
 
-async def test_settling_can_be_repeated_and_leaves_nothing(
+async def test_settling_can_be_repeated_and_leaves_nothing_in_the_end(
     database: Database, index: VectorIndex
 ) -> None:
-    await store(database, index, there=0)
-    assert await index.settle() == 0
-    assert await index.settle() == 0
+    await store(database, index, there=0, goes=1)
+    await database.batch(index.unstage(["goes"]))
+    left = [await index.settle() for _ in range(4)]
+    assert left[-2:] == [0, 0]
     assert await found(index, 0) == ["there"]
+
+
+async def test_what_changes_after_settling_is_found_as_it_is(
+    database: Database, index: VectorIndex
+) -> None:
+    await store(database, index, moves=0, goes=10, stays=45)
+    await index.settle()
+    await index.settle()
+    await database.batch([*index.stage([VectorEntry("moves", toward(90))])])
+    await database.batch(index.unstage(["goes"]))
+    assert await found(index, 90) == ["moves", "stays"]
+    await index.settle()
+    assert await found(index, 90) == ["moves", "stays"]
+
+
+async def test_a_lookup_is_completed_by_a_batch_of_the_caller(
+    database: Database, index: VectorIndex
+) -> None:
+    await store(database, index, far=80, near=10)
+    lookup = await index.look_up(USER, toward(0), limit=10, among=EVERYTHING)
+    rows = (await database.batch([lookup.statement]))[0] if lookup.statement else ()
+    matches = await lookup.matches(rows)
+    assert [match.chunk_id for match in matches] == ["near", "far"]
+    assert list(matches) == list(await index.search(USER, toward(0), limit=10, among=EVERYTHING))
 
 
 async def test_an_index_names_its_model(index: VectorIndex) -> None:

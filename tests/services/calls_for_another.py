@@ -25,6 +25,7 @@ from dome_mcp.services import (
     archive,
     audit,
     channels,
+    chunk_vectors,
     idempotency,
     indexing,
     ingest,
@@ -133,6 +134,15 @@ async def vectors_made_by_me(ports: Ports, it: Theirs) -> object:
     """The marks that a chunk has its vector, of a note that is not mine."""
     await ports.database.query(embedding.mark_embedded("", await pending(ports, it), user_id=MINE))
     return await indexing.inline_vectors([], ports, user_id=MINE)
+
+
+async def embedded_by_me(ports: Ports, it: Theirs) -> object:
+    """A chunk of mine in their context: what they noted before it is none of my business."""
+    assert ports.embedder is not None
+    chunk = replace((await pending(ports, it))[0], chunk_id="mine", note_id="mine", text=WORD)
+    return await chunk_vectors.embed_or_refuse(
+        [chunk], ports.embedder, ports.database, user_id=MINE
+    )
 
 
 def job_request(it: Theirs) -> IngestRequest:
@@ -268,6 +278,8 @@ ONLY_MINE: Mapping[str, Call] = {
     ),
     "channels.default_channels": lambda ports, it: channels.default_channels(ports, **FOR_ME),
     "channels.list_channels": lambda ports, it: channels.list_channels(ports, **FOR_ME),
+    "chunk_vectors.embed_chunks": embedded_by_me,
+    "chunk_vectors.embed_or_refuse": embedded_by_me,
     "idempotency.begin": their_key,
     "idempotency.finish": their_key,
     "indexing.index_step": lambda ports, it: indexing.index_step(ports, holder="me", **AT),

@@ -5,19 +5,24 @@ import math
 import re
 from array import array
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from dome_mcp.backends.cloudflare.d1 import D1Database
 from dome_mcp.backends.embedded.blobs import FileBlobs
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
-from dome_mcp.backends.embedded.vectors import VECTOR_SCHEMA, SqliteVectors
+from dome_mcp.backends.embedded.vectors import VECTOR_SCHEMA, SqliteVectors, WatchedDatabase
 from dome_mcp.core.errors import BackendRejected
-from dome_mcp.core.ports import Ports, Statement, Vector
+from dome_mcp.core.ports import Ports, Row, Statement, Vector
 from dome_mcp.store.notes import eligible_notes
 from dome_mcp.store.schema import migrate
 from tests.conformance.conftest import BINDINGS
+from tests.simulators.cloudflare.account import SimulatedAccount
+from tests.simulators.cloudflare.d1 import D1Simulator
+from tests.simulators.cloudflare.opening import open_d1
 
 
 @dataclass
@@ -59,18 +64,46 @@ def embedder() -> WordEmbedder:
     return WordEmbedder()
 
 
-@pytest.fixture(params=["sqlite", "real-bound", "text-bound"])
+@dataclass
+class WatchedD1:
+    """D1 with the change counter that the embedded vector index asks its database for."""
+
+    database: D1Database
+    simulator: D1Simulator
+
+    async def query(self, statement: Statement) -> Sequence[Row]:
+        return await self.database.query(statement)
+
+    async def batch(self, statements: Sequence[Statement]) -> Sequence[Sequence[Row]]:
+        return await self.database.batch(statements)
+
+    async def data_version(self) -> int:
+        return self.simulator.rows_written
+
+
+@asynccontextmanager
+async def open_database(binding: str, path: Path) -> AsyncIterator[WatchedDatabase]:
+    """A database that binds numbers as they are, as REAL, or as text; or D1 over REST."""
+    if binding == "d1":
+        simulator = D1Simulator()
+        async with open_d1(SimulatedAccount(), simulator) as database:
+            yield WatchedD1(database, simulator)
+        return
+    async with SqliteDatabase.open(path, bind=BINDINGS[binding]) as database:
+        yield database
+
+
+@pytest.fixture(params=["sqlite", "real-bound", "text-bound", "d1"])
 async def ports(
     request: pytest.FixtureRequest, tmp_path: Path, embedder: WordEmbedder
 ) -> AsyncIterator[Ports]:
-    """Ports on a database that binds numbers as they are, as REAL, and as text (as D1 does)."""
-    bind = BINDINGS[request.param]
-    async with SqliteDatabase.open(tmp_path / "dome.db", bind=bind) as database:
+    """Ports on every kind of database."""
+    async with open_database(request.param, tmp_path / "dome.db") as database:
         yield await make_ports(database, tmp_path, embedder)
 
 
 async def make_ports(
-    database: SqliteDatabase, folder: Path, embedder: WordEmbedder | None
+    database: WatchedDatabase, folder: Path, embedder: WordEmbedder | None
 ) -> Ports:
     await migrate(database)
     await database.batch([Statement(sql) for sql in VECTOR_SCHEMA])

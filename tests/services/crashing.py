@@ -14,6 +14,7 @@ from dome_mcp.core.ports import (
     Database,
     Embedder,
     EventQueue,
+    Lookup,
     Notifier,
     Ports,
     Row,
@@ -151,6 +152,13 @@ class _Vectors:
 
     async def settle(self) -> int:
         return await self.fuse.through(self.inner.settle)
+
+    async def look_up(
+        self, user_id: str, vector: Vector, *, limit: int, among: NoteFilter
+    ) -> Lookup:
+        return await self.fuse.through(
+            lambda: self.inner.look_up(user_id, vector, limit=limit, among=among)
+        )
 
     async def search(
         self, user_id: str, vector: Vector, *, limit: int, among: NoteFilter

@@ -9,6 +9,7 @@ import pytest
 
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.core.agenda import Channel
+from dome_mcp.core.ports import Database
 from dome_mcp.store.schema import migrate
 from tests.services.crashing import Crash, Fuse, Moment
 from tests.services.dispatching import (
@@ -46,14 +47,19 @@ async def three_reminders() -> AsyncIterator[Companion]:
     """A companion that wakes to three reminders: one late, one that missed two, one twofold."""
     async with SqliteDatabase.open(None) as database:
         await migrate(database)
-        await store(database, channel=SPARE)
-        await store(
-            database,
-            reminder("daily", later(1), rule="FREQ=DAILY;COUNT=3"),
-            reminder("once", WOKEN),
-            reminder("two channels", WOKEN, channels=("hook", "spare")),
-        )
+        await store_three(database)
         yield Companion(database)
+
+
+async def store_three(database: Database) -> None:
+    """The reminders of NAMES, to be fired at WOKEN."""
+    await store(database, channel=SPARE)
+    await store(
+        database,
+        reminder("daily", later(1), rule="FREQ=DAILY;COUNT=3"),
+        reminder("once", WOKEN),
+        reminder("two channels", WOKEN, channels=("hook", "spare")),
+    )
 
 
 async def check_delivered(companion: Companion, *, where: str) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from dome_mcp.core.drafts import Labels, draft_note
+from dome_mcp.core.errors import BackendRejected
 from dome_mcp.core.model import NoteFilter
 from dome_mcp.core.ports import Ports
 from dome_mcp.services.indexing import LEASE, index_step, semantics
@@ -30,6 +31,19 @@ async def test_a_chunk_that_the_model_refuses_keeps_no_other_waiting(
     assert {passage.text for passage in found.passages} == {"first good", "second good"}
     found = await search(SearchRequest("poison", mode="keyword"), ports, user_id=USER)
     assert [passage.text for passage in found.passages] == ["the poison pill"]
+
+
+async def test_a_service_that_refuses_everything_costs_no_chunk_its_vector(
+    ports: Ports, embedder: WordEmbedder
+):
+    await store_pending(ports, "one", "two")
+    embedder.refused = ""  # as with a token that was revoked
+    with pytest.raises(BackendRejected):
+        await index_step(ports, user_id=USER, holder="a", now=NOW)
+    embedder.refused = "no text has this in it"
+    assert (await index_step(ports, user_id=USER, holder="a", now=NOW)).done == 2
+    found = await search(SearchRequest("one", mode="semantic"), ports, user_id=USER)
+    assert len(found.passages) == 2
 
 
 async def test_a_short_note_that_the_model_refuses_is_stored_all_the_same(

@@ -67,13 +67,23 @@ FOR_EVERYBODY = {
     *("access.authenticate", "access.principal_for_identity", "access.revoke_tokens"),
     *("audit.forget_old_entries", "companions.beat", "companions.companion_state"),
     *("companions.end_beat", "companions.may_start", "dispatch.attempt_delivery", "dispatch.tick"),
-    *("figures.overall_figures", "indexing.begin_reindex", "indexing.users_with_pending"),
+    *("figures.overall_figures", "indexing.settle_staged", "indexing.users_with_pending"),
+    *("reindexing.adopt_model", "reindexing.begin_move", "reindexing.end_move"),
+    *("reindexing.finish_move", "reindexing.move_step"),
     *("integrity.examine", "jobs.claim_job", "jobs.forget_finished"),
     *("repair.forget_every_vector", "repair.repair", "uploads.forget_expired"),
     *("uploads.signed_upload", "uploads.signing_secret", "uploads.without_upload"),
     "users.list_users",
 }
 """What is about all users, as tests/store/test_statements_keep_to_a_user.py has it with reasons."""
+
+BETWEEN_DATABASES = {
+    *("moving.move_user", "moving.note_pages", "moving.read_notes", "moving.standing_of"),
+    *("moving_check.verify_user", "moving_progress.one_by_one"),
+    *("moving_rows.differing_rows", "moving_rows.move_rows"),
+}
+"""What copies one user from one database to another: tests/services/test_moving.py has that nobody
+else's data is moved or overwritten."""
 
 
 @pytest.fixture
@@ -99,8 +109,8 @@ async def assert_untouched(ports: Ports, it: Theirs, *, by: str = "") -> None:
 
 def test_every_service_is_tried_or_is_for_everybody() -> None:
     tried = {*NOT_THERE, *ONLY_MINE, *BY_VALUE}
-    assert tried | FOR_EVERYBODY == services()
-    assert not tried & FOR_EVERYBODY
+    assert tried | FOR_EVERYBODY | BETWEEN_DATABASES == services()
+    assert not tried & (FOR_EVERYBODY | BETWEEN_DATABASES)
 
 
 async def refusal_of(call: Awaitable[object]) -> DomeError | None:

@@ -1,5 +1,6 @@
 """Migrations: once, whole, and whoever applies them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -7,9 +8,9 @@ import pytest
 
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.core.errors import BackendRejected
-from dome_mcp.core.ports import Database, Statement
+from dome_mcp.core.ports import Database, Row, Statement
 from dome_mcp.store import schema
-from dome_mcp.store.schema import MIGRATIONS, migrate
+from dome_mcp.store.schema import MIGRATIONS, migrate, missing
 
 pytestmark = pytest.mark.anyio
 
@@ -81,3 +82,31 @@ async def test_a_migration_that_wrangler_applied_is_not_applied_again() -> None:
         await database.query(Statement("INSERT INTO d1_migrations (name) VALUES (?1)", (later,)))
         assert await migrate(database) == []
         assert await recorded(database) == [*NAMES, later]
+
+
+async def test_what_is_missing_is_told_and_nothing_is_written() -> None:
+    async with SqliteDatabase.open(None) as database:
+        assert await missing(database) == NAMES
+        assert await tables(database) == set()
+        await migrate(database)
+        assert await missing(database) == []
+        await database.query(Statement("DELETE FROM d1_migrations WHERE name = ?1", (NAMES[-1],)))
+        assert await missing(database) == NAMES[-1:]
+
+
+async def test_a_start_with_nothing_to_apply_asks_once() -> None:
+    class Counting:
+        asked = 0
+
+        async def query(self, statement: Statement) -> Sequence[Row]:
+            self.asked += 1
+            return await database.query(statement)
+
+        async def batch(self, statements: Sequence[Statement]) -> Sequence[Sequence[Row]]:
+            raise NotImplementedError
+
+    async with SqliteDatabase.open(None) as database:
+        await migrate(database)
+        counting = Counting()
+        assert await migrate(counting) == []
+        assert counting.asked == 1

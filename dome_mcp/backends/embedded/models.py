@@ -107,6 +107,11 @@ class LazyEmbedder:
         return self._spec.dimensions
 
     @property
+    def pooling(self) -> str:
+        """How a text's vector is made of its tokens'; the model's id does not tell."""
+        return self._spec.pooling
+
+    @property
     def max_batch(self) -> int:
         return _MAX_BATCH
 

@@ -25,9 +25,10 @@ import anyio.to_thread
 
 from dome_mcp.backends.embedded import vector_integrity
 from dome_mcp.backends.embedded.eligibility import Eligible, EligibleNotes
+from dome_mcp.backends.embedded.vector_lookup import Found
 from dome_mcp.core.errors import BackendRejected
 from dome_mcp.core.model import Match, NoteFilter
-from dome_mcp.core.ports import Database, Row, Statement, Vector, VectorEntry
+from dome_mcp.core.ports import Database, Lookup, Row, Statement, Vector, VectorEntry
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -178,6 +179,12 @@ class SqliteVectors:
         partition = self._partition(user_id)
         async with partition.lock:
             await self._follow(partition, user_id)
+
+    async def look_up(
+        self, user_id: str, vector: Vector, *, limit: int, among: NoteFilter
+    ) -> Lookup:
+        """The nearest chunks, with nothing left to ask (see `search`)."""
+        return Found(await self.search(user_id, vector, limit=limit, among=among))
 
     async def search(
         self, user_id: str, vector: Vector, *, limit: int, among: NoteFilter

@@ -13,7 +13,7 @@ from dome_mcp.core.access import Principal
 from dome_mcp.core.agenda import Channel
 from dome_mcp.core.channels import CONTACT, DESKTOP, PUBLIC_ONLY, SECRET, TOKEN, option
 from dome_mcp.core.errors import Forbidden, InvalidInput
-from dome_mcp.notifying import notifiers_of, push_key, require_reachable, try_channel, with_secret
+from dome_mcp.notifying import open_notifiers, push_key, require_reachable, try_channel, with_secret
 from dome_mcp.remote.rest.repeating import DomeRoute
 from dome_mcp.remote.rest.shapes import Sent
 from dome_mcp.remote.rest.tasks import Reading, Writing
@@ -155,9 +155,8 @@ async def try_one_channel(name: str, dome: Writing) -> ChannelTried:
     """Sends a notice by the channel, and says how it went."""
     channel = await service.channel_named(name, dome.ports, user_id=dome.user_id)
     _demand_for_kind(dome, channel.kind)
-    trial = await try_channel(
-        channel, notifiers_of(dome.settings), now=dome.now(), zone=dome.zone.key
-    )
+    async with open_notifiers(dome.settings) as served:
+        trial = await try_channel(channel, served, now=dome.now(), zone=dome.zone.key)
     failure = trial.failure
     return {
         "name": trial.name,

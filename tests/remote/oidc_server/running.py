@@ -1,7 +1,6 @@
 """A real OAuth server as a process, which can be stopped, and come back with new keys."""
 
 import json
-import shutil
 import socket
 import subprocess
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +18,7 @@ from anyio.streams.text import TextReceiveStream
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from tests.server.node_packages import installed, node_environment
+from tests.server.node_packages import installed, node_binary, node_environment
 
 SCRIPT = Path(__file__).with_name("server.mjs")
 SCOPES = ("notes:read", "notes:write", "tasks:read", "tasks:write", "admin", "weather")
@@ -108,8 +107,7 @@ async def authorization_server(
     )
     modules = (await anyio.to_thread.run_sync(installed)).parent
     environment = node_environment()
-    node = shutil.which("node", path=environment["PATH"]) or "node"
-    command = [node, SCRIPT, modules / "oidc-provider/lib/index.js", settings]
+    command = [node_binary(), SCRIPT, modules / "oidc-provider/lib/index.js", settings]
     async with (
         await anyio.open_process(
             list(map(str, command)), env=environment, stderr=subprocess.DEVNULL

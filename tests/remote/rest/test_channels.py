@@ -143,6 +143,16 @@ async def test_mail_by_a_private_server_is_refused_without_admin(api: Api):
     assert len(sink.taken) == 1
 
 
+async def test_mail_on_the_owners_cloudflare_account_is_refused_without_admin(api: Api):
+    ann = api.as_("ann", "tasks:read", "tasks:write")
+    draft = {"name": "mail", "kind": "email", "address": "cloudflare:a@b.example?from=c@d.example"}
+    problem_in(await ann.post("/api/channels", json=draft), 403, "forbidden")
+    assert (await ann.get("/api/channels")).json() == {"channels": []}
+    assert (await api.post("/api/channels", json=draft)).status_code == 201
+    tried = (await api.post("/api/channels/mail/test")).json()
+    assert "CLOUDFLARE_ACCOUNT_ID" in tried["error"]["hint"]
+
+
 @pytest.mark.parametrize(
     "draft",
     [

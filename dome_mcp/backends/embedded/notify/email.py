@@ -1,6 +1,5 @@
 """E-mail by SMTP, in a worker thread, with the standard library."""
 
-import html
 import smtplib
 import socket
 import ssl
@@ -14,19 +13,19 @@ from email.utils import format_datetime
 import anyio
 import anyio.to_thread
 
-from dome_mcp.backends.embedded.notify.wording import details, headline, key_digest, plain
-from dome_mcp.core.agenda import Action, Channel, Notice
-from dome_mcp.core.channels import PUBLIC_ONLY, MailRoute, mail_route, option
+from dome_mcp.backends.embedded.notify.letters import letter_of
+from dome_mcp.backends.embedded.notify.wording import key_digest
+from dome_mcp.core.agenda import Channel, Notice
+from dome_mcp.core.channels import PUBLIC_ONLY, option
 from dome_mcp.core.errors import BackendUnavailable, DeliveryFailed, Forbidden, InvalidInput
+from dome_mcp.core.mail_routes import MailRoute, mail_route
 
 LookUp = Callable[[str], Awaitable[Sequence[str]]]
 """The addresses of a host, all of them public; raises Forbidden, InvalidInput or
 BackendUnavailable."""
 
-_SUBJECT = 150
 _MAX_THREADS = 20
 _READY = 220
-_BUTTON = "display:inline-block;padding:8px 16px;margin-right:8px;border:1px solid #888"
 
 
 class EmailNotifier:
@@ -96,10 +95,10 @@ class EmailNotifier:
 def mail_of(
     notice: Notice, route: MailRoute, idempotency_key: str, *, now: datetime
 ) -> EmailMessage:
-    """The notice as text, and as HTML where there are actions to tap."""
+    """The notice as a message of the route's sender."""
     message = EmailMessage(policy=SMTP)
-    subject = headline(notice, _SUBJECT)
-    message["Subject"] = subject
+    letter = letter_of(notice)
+    message["Subject"] = letter.subject
     message["From"] = route.sender
     message["To"] = route.recipient
     message["Date"] = format_datetime(now)
@@ -107,25 +106,10 @@ def mail_of(
     message["Message-ID"] = f"<{key_digest(idempotency_key)}@{domain}>"
     # Keeps vacation notices and ticket systems from answering a machine.
     message["Auto-Submitted"] = "auto-generated"
-    rest = details(notice, after=subject)
-    links = "\n".join(f"{plain(action.label)}: {action.url}" for action in notice.actions)
-    message.set_content("\n\n".join(part for part in (subject, rest, links) if part) + "\n")
-    if notice.actions:
-        message.add_alternative(_html(subject, rest, notice.actions), subtype="html")
+    message.set_content(letter.text)
+    if letter.html:
+        message.add_alternative(letter.html, subtype="html")
     return message
-
-
-def _html(subject: str, rest: str, actions: tuple[Action, ...]) -> str:
-    buttons = "".join(
-        f'<a style="{_BUTTON}" href="{html.escape(action.url)}">'
-        f"{html.escape(plain(action.label))}</a>"
-        for action in actions
-    )
-    lines = html.escape(rest).replace("\n", "<br>\n")
-    return (
-        f'<html><body style="font-family:sans-serif">\n<h3>{html.escape(subject)}</h3>\n'
-        f"<p>{lines}</p>\n<p>{buttons}</p>\n</body></html>\n"
-    )
 
 
 def _translated(error: Exception) -> DeliveryFailed:

@@ -12,6 +12,7 @@ from dome_mcp.backends.embedded.notify.desktop import DesktopNotifier
 from dome_mcp.backends.embedded.notify.email import EmailNotifier, LookUp
 from dome_mcp.backends.embedded.notify.ntfy import NtfyNotifier
 from dome_mcp.backends.embedded.notify.posting import Connect, Poster
+from dome_mcp.backends.embedded.notify.routed_mail import RoutedMail
 from dome_mcp.backends.embedded.notify.slack import SlackNotifier
 from dome_mcp.backends.embedded.notify.webhook import WebhookNotifier
 from dome_mcp.backends.embedded.notify.webpush import WebPushNotifier
@@ -28,7 +29,8 @@ class NotifyOptions:
     `connect` makes a transport for HTTP, which goes to private addresses only where it is called
     with True; `look_up` gives the addresses of a host that has only public ones; `variables` names
     the desktop session; `tls` is what mail servers' certificates are checked with, None for the
-    machine's trusted authorities.
+    machine's trusted authorities; `by_cloudflare` takes the mail of `cloudflare:` addresses, None
+    where no account is set up.
     """
 
     home: Path
@@ -40,6 +42,7 @@ class NotifyOptions:
     allow_private: bool = False
     timeout_seconds: float = 15.0
     tls: ssl.SSLContext | None = None
+    by_cloudflare: Notifier | None = None
 
 
 def notifiers(options: NotifyOptions) -> Mapping[str, Notifier]:
@@ -52,10 +55,11 @@ def notifiers(options: NotifyOptions) -> Mapping[str, Notifier]:
     seconds, clock = options.timeout_seconds, options.clock
     poster = Poster(options.connect, timeout_seconds=seconds, allow_private=options.allow_private)
     desktop = DesktopNotifier(options.platform, options.variables, timeout_seconds=seconds)
+    smtp = EmailNotifier(
+        clock=clock, timeout_seconds=seconds, look_up=options.look_up, tls=options.tls
+    )
     every: list[Notifier] = [
-        EmailNotifier(
-            clock=clock, timeout_seconds=seconds, look_up=options.look_up, tls=options.tls
-        ),
+        RoutedMail(smtp, options.by_cloudflare),
         SlackNotifier(poster),
         NtfyNotifier(poster),
         WebhookNotifier(poster, clock=clock),

@@ -1,0 +1,137 @@
+"""What Workers AI refuses, by its own codes; it may be asked for a vector, a text or a score.
+
+Two codes are not on the page of errors, but in answers that other clients of the service keep in
+their tests: 4006 beside 3036 for the day's allowance, and 5021 or 3030 for a text that does not fit
+into the model.
+
+Source: https://developers.cloudflare.com/workers-ai/platform/errors/ (2026-10).
+"""
+
+import httpx
+
+from dome_mcp.backends.cloudflare.refusals import (
+    DAILY_ALLOWANCE_USED,
+    Refusal,
+    Verdict,
+    next_day,
+)
+from dome_mcp.core.errors import BackendRejected, BackendUnavailable, QuotaExhausted
+
+ALLOWANCE_CODES = frozenset({DAILY_ALLOWANCE_USED, 4006})
+NO_CAPACITY = 3040
+NO_PLAN = 5035
+TERMS_NOT_ACCEPTED = 5016
+NO_MODEL_CODES = frozenset({5007, 3042, 7000})
+TOO_LONG_CODES = frozenset({5021, 3006, 3030})
+
+_TOO_LONG_WORDS = (
+    "exceeded this model context window limit",
+    "maximum context length",
+    "max context reached",
+    "sequence too long",
+    "context_length_exceeded",
+    "prompt is too long",
+)
+
+
+class InputTooLong(BackendRejected):
+    """The text does not fit into the model; a shorter one may."""
+
+
+def read_ai(refusal: Refusal) -> Verdict | None:
+    """The error for a refusal of Workers AI or of a model behind it, None for one like any other.
+
+    A `Reader` (refusals.py).
+    """
+    return _used_up(refusal) or _no_capacity(refusal) or _too_long(refusal) or _no_model(refusal)
+
+
+def _used_up(refusal: Refusal) -> Verdict | None:
+    backend, operation = refusal.backend, refusal.operation
+    if refusal.code in ALLOWANCE_CODES:
+        return Verdict(
+            QuotaExhausted(
+                backend,
+                operation,
+                "The day's free allowance of Workers AI (10,000 neurons) is used up.",
+                "It starts anew at 00:00 UTC; the Workers Paid plan has no such limit.",
+                until=next_day(refusal.now),
+            )
+        )
+    if refusal.status == httpx.codes.PAYMENT_REQUIRED:
+        return Verdict(
+            QuotaExhausted(
+                backend,
+                operation,
+                "The account's credits for models of other providers are used up.",
+                "Load credits in Cloudflare's dashboard, or choose a model of Workers AI.",
+            )
+        )
+    return None
+
+
+def _no_capacity(refusal: Refusal) -> Verdict | None:
+    if refusal.code == NO_CAPACITY:
+        return Verdict(
+            BackendUnavailable(
+                refusal.backend,
+                refusal.operation,
+                "Workers AI has no capacity for this model right now.",
+                "Try again in a while.",
+                retry_after=refusal.retry_after,
+            ),
+            is_untouched=True,
+        )
+    return None
+
+
+def _too_long(refusal: Refusal) -> Verdict | None:
+    is_too_large = refusal.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+    if is_too_large or refusal.code in TOO_LONG_CODES or is_too_long(refusal.message):
+        return Verdict(
+            InputTooLong(
+                refusal.backend,
+                refusal.operation,
+                "The text is too long for the model.",
+                "Ask with a smaller limit, or use a model with a larger context.",
+            )
+        )
+    return None
+
+
+def is_too_long(words: str) -> bool:
+    """Whether the words of a refusal say that the text does not fit into the model."""
+    lowered = words.lower()
+    return any(each in lowered for each in _TOO_LONG_WORDS)
+
+
+def _no_model(refusal: Refusal) -> Verdict | None:
+    if refusal.code in NO_MODEL_CODES:
+        return Verdict(
+            BackendRejected(
+                refusal.backend,
+                refusal.operation,
+                "Workers AI has no model of this name.",
+                "Models are removed at times; the names of those there are stand at "
+                "https://developers.cloudflare.com/workers-ai/models/.",
+            )
+        )
+    if refusal.code == NO_PLAN:
+        return Verdict(
+            BackendRejected(
+                refusal.backend,
+                refusal.operation,
+                "This model needs the Workers Paid plan.",
+                "Choose one that the Free plan has, or change the account's plan.",
+            )
+        )
+    if refusal.code == TERMS_NOT_ACCEPTED:
+        return Verdict(
+            BackendRejected(
+                refusal.backend,
+                refusal.operation,
+                "The terms of this model were not accepted for the account.",
+                "Accept them once in Cloudflare's dashboard, or choose another model.",
+            )
+        )
+    return None

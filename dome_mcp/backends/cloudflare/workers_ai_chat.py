@@ -1,0 +1,131 @@
+"""The `LanguageModel` port on Workers AI, with or without AI Gateway.
+
+Asked in OpenAI's form, which all of its chat models have in common (`/ai/run` has three).
+
+Source: https://developers.cloudflare.com/workers-ai/configuration/open-ai-compatibility/ and
+https://developers.cloudflare.com/ai-gateway/usage/rest-api/ (2026-10).
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from dome_mcp.backends.cloudflare.ai_gateway import Gateway
+from dome_mcp.backends.cloudflare.ai_refusals import read_ai
+from dome_mcp.backends.cloudflare.chat_forms import (
+    BACKEND,
+    COMPATIBLE_FORM,
+    OPENAI_FORM,
+    Prompt,
+    read_completion,
+    read_pieces,
+)
+from dome_mcp.backends.cloudflare.http import CloudflareApi
+from dome_mcp.core.model import Completion, Turn
+
+DEFAULT_MODEL = "@cf/zai-org/glm-4.7-flash"
+TIMEOUT_SECONDS = 120.0
+
+CONTEXT_TOKENS: Mapping[str, int] = {
+    DEFAULT_MODEL: 131_072,
+    "@cf/google/gemma-4-26b-a4b-it": 256_000,
+    "@cf/qwen/qwen3-30b-a3b-fp8": 32_768,
+    "@cf/meta/llama-3.3-70b-instruct-fp8-fast": 24_000,
+    "@cf/openai/gpt-oss-20b": 128_000,
+    "@cf/openai/gpt-oss-120b": 128_000,
+}
+"""How many tokens a model reads and writes together.
+
+Source: https://developers.cloudflare.com/workers-ai/models/ (`context_window`, 2026-10).
+"""
+
+UNKNOWN_CONTEXT_TOKENS = 8192
+"""What is taken for granted of a model that is not in the table."""
+
+_WITHOUT_THINKING: Mapping[str, Mapping[str, Any]] = {
+    DEFAULT_MODEL: {"chat_template_kwargs": {"enable_thinking": False}}
+}
+"""What keeps a model that thinks by default from it: an answer from a few notes needs no thought
+that would use up its tokens first. Only for models whose schema has it; others refuse the request.
+
+Source: https://developers.cloudflare.com/workers-ai/models/glm-4.7-flash/ (2026-10).
+"""
+
+_HOSTED_HERE = "@cf/"
+_BY_OPENAI = "openai/"
+_DEFAULT_GATEWAY = Gateway("default")
+_PATH = "/ai/v1/chat/completions"
+
+
+class WorkersAiLanguageModel:
+    """A chat model by Cloudflare's name for it: `@cf/…`, or `provider/model` billed by Cloudflare.
+
+    A model of another provider always passes a gateway. Where none is named that is the account's
+    `default`, which is then told not to keep prompts too. `context_tokens` overrides the table.
+    """
+
+    def __init__(
+        self,
+        api: CloudflareApi,
+        model: str = DEFAULT_MODEL,
+        *,
+        gateway: Gateway | None = None,
+        context_tokens: int | None = None,
+    ) -> None:
+        if gateway is None and not model.startswith(_HOSTED_HERE):
+            gateway = _DEFAULT_GATEWAY
+        self._api = api
+        self._model = model
+        self._form = OPENAI_FORM if model.startswith(_BY_OPENAI) else COMPATIBLE_FORM
+        self._headers = gateway.headers() if gateway else None
+        self._context_tokens = context_tokens or CONTEXT_TOKENS.get(model, UNKNOWN_CONTEXT_TOKENS)
+
+    @property
+    def model(self) -> str:
+        return self._model
+
+    @property
+    def context_tokens(self) -> int:
+        return self._context_tokens
+
+    async def complete(
+        self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
+    ) -> Completion:
+        """The model's next message (see `LanguageModel.complete`)."""
+        response = await self._api.exchange(
+            "POST",
+            _PATH,
+            backend=BACKEND,
+            operation="complete",
+            json=self._body(turns, max_tokens, temperature, is_streamed=False),
+            headers=self._headers,
+            is_repeatable=False,  # it may have cost its neurons already
+            timeout_seconds=TIMEOUT_SECONDS,
+            reader=read_ai,
+        )
+        return read_completion(response.content, self._form)
+
+    async def stream(
+        self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
+    ) -> AsyncIterator[str]:
+        """The same message in pieces (see `LanguageModel.stream`)."""
+        async with self._api.stream(
+            "POST",
+            _PATH,
+            backend=BACKEND,
+            operation="stream",
+            json=self._body(turns, max_tokens, temperature, is_streamed=True),
+            headers=self._headers,
+            is_repeatable=False,
+            timeout_seconds=TIMEOUT_SECONDS,
+            reader=read_ai,
+        ) as response:
+            async for piece in read_pieces(response.aiter_bytes(), self._form):
+                yield piece
+
+    def _body(
+        self, turns: Sequence[Turn], max_tokens: int, temperature: float, *, is_streamed: bool
+    ) -> dict[str, Any]:
+        # The newest models of other providers refuse a temperature.
+        chosen = temperature if self._model.startswith(_HOSTED_HERE) else None
+        prompt = Prompt(self._model, turns, max_tokens, chosen, is_streamed)
+        return {**self._form.body(prompt), **_WITHOUT_THINKING.get(self._model, {})}

@@ -1,0 +1,138 @@
+"""The local Cloudflare as a process: launcher.mjs, from its ready line to its end.
+
+It is made once a session, which takes a second. Databases and buckets are few, and lent in turn:
+`lend_database` and `lend_bucket` empty what they lend, so that a request that a test abandoned has
+long ended when its database is emptied again.
+"""
+
+import hashlib
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+
+from dome_mcp.backends.cloudflare.http import Account
+from tests.server.node_packages import installed, node_binary, node_environment
+
+PACKAGES = ("miniflare@5.20261117.0-beta",)
+"""Brings workerd 1.20261117.1, the engine of D1, R2 and Queues; the three versions go together."""
+
+LAUNCHER = Path(__file__).with_name("launcher.mjs")
+ACCOUNT_ID = "0123456789abcdef0123456789abcdef"
+TOKEN = "a-token-for-tests-only"  # noqa: S105 - opens nothing
+TOKEN_ID = "fedcba9876543210fedcba9876543210"  # noqa: S105 - a name
+DATABASES = tuple(str(UUID(int=number)) for number in range(1, 9))
+BUCKETS = ("originals-1", "originals-2", "originals-3", "originals-4")
+QUEUES = tuple(f"{number:032x}" for number in (1, 2))
+
+_START_SECONDS = 60
+_STOP_SECONDS = 20
+_ANSWER_SECONDS = 30
+
+
+@dataclass
+class LocalCloudflare:
+    """Where it listens, and what a client needs to be let in."""
+
+    url: str
+    process_id: int
+    _client: httpx.Client
+    _databases: Iterator[str] = field(default_factory=lambda: cycle(DATABASES))
+    _buckets: Iterator[str] = field(default_factory=lambda: cycle(BUCKETS))
+
+    @property
+    def account(self) -> Account:
+        return Account(ACCOUNT_ID, TOKEN, base_url=f"{self.url}/client/v4")
+
+    @property
+    def s3_endpoint(self) -> str:
+        return f"{self.url}/cdn-cgi/local/r2/s3"
+
+    @property
+    def s3_secret(self) -> str:
+        """The secret access key that belongs to TOKEN_ID."""
+        return hashlib.sha256(TOKEN.encode()).hexdigest()
+
+    def lend_database(self) -> str:
+        """The id of a D1 database with nothing in it."""
+        database = next(self._databases)
+        self._local(f"d1/{database}/empty")
+        return database
+
+    def lend_bucket(self) -> str:
+        """The name of an R2 bucket with nothing in it."""
+        bucket = next(self._buckets)
+        self._local(f"r2/{bucket}/empty")
+        return bucket
+
+    def delay_mutations(self, index: str, milliseconds: int) -> None:
+        """How old a mutation of a Vectorize index must be before it counts; at first 0."""
+        self._local(f"vectorize/{index}/delay", {"delay_ms": milliseconds})
+
+    def _local(self, path: str, body: object = None) -> None:
+        self._client.post(f"{self.url}/local/{path}", json=body).raise_for_status()
+
+
+@contextmanager
+def local_cloudflare(folder: Path, *, embedder: str) -> Iterator[LocalCloudflare]:
+    """Runs it, its data in `folder`; `embedder` is where the texts for Workers AI go."""
+    settings = {
+        "account": ACCOUNT_ID,
+        "token": TOKEN,
+        "token_id": TOKEN_ID,
+        "databases": DATABASES,
+        "buckets": BUCKETS,
+        "queues": QUEUES,
+        "embedder": embedder,
+        "folder": str(folder),
+    }
+    environment = node_environment()
+    miniflare = installed(PACKAGES).parent / "miniflare/dist/src/index.js"
+    command = [node_binary(), str(LAUNCHER), str(miniflare)]
+    pipe = subprocess.PIPE
+    with (
+        httpx.Client(timeout=_ANSWER_SECONDS) as client,
+        subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process,
+    ):
+        try:
+            yield LocalCloudflare(_started(process, settings), process.pid, client)
+        finally:
+            _stop(process)
+
+
+def _started(process: subprocess.Popen[str], settings: object) -> str:
+    """The address in the ready line.
+
+    Raises:
+        RuntimeError: it ended, or was not ready in time.
+    """
+    assert process.stdin is not None
+    assert process.stdout is not None
+    too_late = threading.Timer(_START_SECONDS, process.kill)
+    too_late.start()
+    try:
+        process.stdin.write(json.dumps(settings) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+    finally:
+        too_late.cancel()
+    if not line:
+        raise RuntimeError("the local Cloudflare did not start; what it said is on stderr")
+    return json.loads(line)["url"]
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
