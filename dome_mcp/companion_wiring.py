@@ -15,10 +15,11 @@ import httpx
 
 from dome_mcp.backends.cloudflare.d1 import D1Database
 from dome_mcp.backends.cloudflare.email import CloudflareEmail
-from dome_mcp.backends.cloudflare.http import Account, CloudflareApi
+from dome_mcp.backends.cloudflare.http import CloudflareApi
 from dome_mcp.backends.cloudflare.queues import CloudflareQueue
 from dome_mcp.backends.embedded.blobs import FileBlobs
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
+from dome_mcp.cloudflare_account import account_of
 from dome_mcp.core.agenda import DeliveryPolicy
 from dome_mcp.core.channels import DESKTOP
 from dome_mcp.core.errors import ConfigurationError
@@ -132,12 +133,9 @@ async def _account(
     settings: Settings, stack: AsyncExitStack, transport: httpx.AsyncBaseTransport | None
 ) -> CloudflareApi | None:
     """The account of the settings, None where they name none; closed with `stack`."""
-    cloud = settings.cloudflare
-    if cloud.cloudflare_account_id is None or cloud.cloudflare_api_token is None:
+    account = account_of(settings.cloudflare)
+    if account is None:
         return None
-    account = Account(
-        cloud.cloudflare_account_id, cloud.cloudflare_api_token.value, cloud.cloudflare_base_url
-    )
     return await stack.enter_async_context(CloudflareApi.open(account, transport=transport))
 
 

@@ -35,7 +35,7 @@ def observed(
     try:
         yield
         outcome = "ok"
-    except Exception as error:
+    except Exception as error:  # raised again: only how it ended is noted
         outcome = _outcome(error)
         raise
     finally:

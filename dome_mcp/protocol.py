@@ -83,6 +83,6 @@ def protocol_errors() -> Iterator[None]:
         raise MCPError(INVALID_PARAMS, str(error)) from error
     except DomeError as error:
         raise MCPError(INTERNAL_ERROR, str(error)) from error
-    except Exception as error:
+    except Exception as error:  # logged; the client gets a reference alone
         reference = log_unexpected(error)
         raise MCPError(INTERNAL_ERROR, f"Internal error, reference {reference}.") from error

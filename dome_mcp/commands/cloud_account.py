@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from dome_mcp.backends.cloudflare.http import Account, CloudflareApi
+from dome_mcp.backends.cloudflare.http import CloudflareApi
 from dome_mcp.backends.cloudflare.provisioning import Kind, Resource, find
+from dome_mcp.cloudflare_account import account_of
 from dome_mcp.cloudflare_settings import PORT_NAMES
 from dome_mcp.commands.cloud_plan import CALLED, KINDS, PERMISSIONS, TOKEN_PAGE, WORKERS_AI
 from dome_mcp.commands.shell import Invocation
@@ -43,7 +44,8 @@ async def open_account(settings: Settings) -> AsyncIterator[CloudflareApi]:
         ConfigurationError: they name none.
     """
     cloud = settings.cloudflare
-    if cloud.cloudflare_account_id is None or cloud.cloudflare_api_token is None:
+    account = account_of(cloud)
+    if account is None:
         missing = [
             f"{name} is not set"
             for name, value in (
@@ -54,9 +56,6 @@ async def open_account(settings: Settings) -> AsyncIterator[CloudflareApi]:
         ]
         needed = ", ".join((*PERMISSIONS.values(), WORKERS_AI))
         raise ConfigurationError([*missing, f"make a token at {TOKEN_PAGE} with {needed}"])
-    account = Account(
-        cloud.cloudflare_account_id, cloud.cloudflare_api_token.value, cloud.cloudflare_base_url
-    )
     async with CloudflareApi.open(account) as api:
         yield api
 

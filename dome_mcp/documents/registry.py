@@ -53,8 +53,7 @@ def parse(
         document: Document = reader.parse(data, source)
     except UnreadableDocument:
         raise
-    except Exception as error:
-        # Parsers raise anything at all on damaged bytes; none of it may reach the caller.
+    except Exception as error:  # parsers raise anything at all on damaged bytes
         raise damaged(filename) from error
     if not document.text:
         raise textless(filename)

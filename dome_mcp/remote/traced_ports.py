@@ -49,7 +49,7 @@ def _span(tracer: Tracer, name: str, **attributes: str | int) -> Iterator[Span]:
     ) as span:
         try:
             yield span
-        except Exception as error:
+        except Exception as error:  # raised again: only its kind is noted
             span.set_attribute("error.type", type(error).__name__)
             span.set_status(Status(StatusCode.ERROR))
             raise
@@ -216,7 +216,7 @@ class TracedModel:
             ):
                 pieces += 1
                 yield piece
-        except Exception as error:
+        except Exception as error:  # raised again: only its kind is noted
             span.set_attribute("error.type", type(error).__name__)
             span.set_status(Status(StatusCode.ERROR))
             raise

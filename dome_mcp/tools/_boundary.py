@@ -96,7 +96,7 @@ class DomeTool(Tool):
             raise
         except DomeError as error:
             raise ToolError(str(error)) from error
-        except Exception as error:
+        except Exception as error:  # logged; the client gets a reference alone
             reference = log_unexpected(error)
             raise ToolError(f"Internal error, reference {reference}.") from error
 

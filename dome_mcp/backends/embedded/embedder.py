@@ -107,7 +107,7 @@ class OnnxModel:
             }
             wanted = {name: inputs[name] for name in self._inputs}
             outputs = self._session.run([self._output], wanted)
-        except Exception as exc:
+        except Exception as exc:  # onnxruntime raises bare subclasses of it
             raise BackendRejected(
                 _BACKEND, "embed", f"The model refuses a text ({type(exc).__name__})."
             ) from exc

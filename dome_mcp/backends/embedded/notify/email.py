@@ -201,7 +201,7 @@ class _Session:
             else smtplib.SMTP(local_hostname=own_name, timeout=timeout)
         )
         # Connected to the address, but proved to be the host: smtplib has no other place for that.
-        server._host = route.host  # pyright: ignore[reportAttributeAccessIssue]
+        server._host = route.host  # pyright: ignore[reportAttributeAccessIssue]  as said above
         code, said = server.connect(self._address, route.port)
         if code != _READY:
             server.close()
