@@ -17,7 +17,7 @@ import anyio
 from dome_mcp import intake
 from dome_mcp.app import Dome
 from dome_mcp.core.drafts import Labels
-from dome_mcp.core.errors import BackendError, InvalidInput
+from dome_mcp.core.errors import BackendError, InvalidInput, NotFound
 from dome_mcp.core.identifiers import sortable_id
 from dome_mcp.core.jobs import (
     IngestRequest,
@@ -131,13 +131,13 @@ async def run_job(dome: Dome, job: Job, policy: JobPolicy = POLICY) -> Job | Non
             tasks.cancel_scope.cancel()
         if settlement is not None:
             settled = await jobs.settle(job, settlement, dome.ports.database, now=dome.now())
+        if settled is not None and settled.is_finished:
+            await _drop_file(dome, settled)
     except anyio.get_cancelled_exc_class():
-        await _hand_back(dome, job)
+        await _let_go(dome, job)
         raise
     if settled is None:
         _log.warning("job %s was taken over by another process", job.job_id)
-    elif settled.is_finished:
-        await _drop_file(dome, settled)
     return settled
 
 
@@ -229,13 +229,24 @@ async def _take_in(dome: Dome, request: IngestRequest) -> Ingested:
     return await intake.ingest_text(dome, request.text or "", request.labels)
 
 
-async def _hand_back(dome: Dome, job: Job) -> None:
+async def _let_go(dome: Dome, job: Job) -> None:
+    """Hands a job back, or drops the file of one that was settled just before."""
     with anyio.move_on_after(_HAND_BACK_SECONDS, shield=True):
         try:
-            now = dome.now()
-            await jobs.settle(job, after_hand_back(job, now=now), dome.ports.database, now=now)
+            handed_back = await jobs.settle(
+                job, after_hand_back(job, now=dome.now()), dome.ports.database, now=dome.now()
+            )
+            if handed_back is None and (await _reread(dome, job)).is_finished:
+                await _drop_file(dome, job)
+        except NotFound:
+            return
         except BackendError as error:
             _log.warning("job %s waits until its lease is over: %s", job.job_id, error)
+
+
+async def _reread(dome: Dome, job: Job) -> Job:
+    owner = job.request.principal.user_id
+    return await jobs.find_job(job.job_id, dome.ports.database, user_id=owner)
 
 
 async def _drop_file(dome: Dome, job: Job) -> None:

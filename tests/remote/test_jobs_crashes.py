@@ -162,6 +162,35 @@ async def test_a_job_is_handed_back_by_a_server_that_shuts_down(tmp_path: Path):
         await check_stored_once(dome, "after the hand-back")
 
 
+@dataclass
+class SettlingUnheard:
+    """A database whose caller is still waiting when the end of a job has long been written."""
+
+    inner: Database
+    reached: anyio.Event = field(default_factory=anyio.Event)
+
+    async def query(self, statement: Statement) -> Sequence[Row]:
+        rows = await self.inner.query(statement)
+        if rows and rows[0].get("state") == "done" and not self.reached.is_set():
+            self.reached.set()
+            await anyio.sleep_forever()
+        return rows
+
+    async def batch(self, statements: Sequence[Statement]) -> Sequence[Sequence[Row]]:
+        return await self.inner.batch(statements)
+
+
+async def test_a_server_that_shuts_down_while_a_job_ends_leaves_no_file(tmp_path: Path):
+    async with world(tmp_path / "home") as dome:
+        await send(dome)
+        unheard = SettlingUnheard(dome.ports.database)
+        with anyio.fail_after(10):
+            async with running.running_jobs(over(dome, replace(dome.ports, database=unheard))):
+                await unheard.reached.wait()
+        await check_stored_once(dome, "after the shutdown")
+        assert names_in(Spool.of(dome.settings)) == []
+
+
 async def test_a_worker_that_lost_its_lease_stops_and_changes_nothing(tmp_path: Path):
     policy = JobPolicy(lease_seconds=0, renew_seconds=0.01, max_failures=100)
     outcome: list[Job | None] = []

@@ -14,7 +14,7 @@ from dome_mcp.services.integrity import Examination, VectorDamage, examine, find
 from dome_mcp.services.notes import delete_note, get_note
 from dome_mcp.services.repair import forget_every_vector, repair
 from dome_mcp.services.revising import update_note
-from tests.services.conftest import WordEmbedder
+from tests.services.conftest import WatchedD1, WordEmbedder
 from tests.services.notes_for_tests import NOW, USER, draft, later, long_document
 
 pytestmark = pytest.mark.anyio
@@ -41,6 +41,14 @@ async def store_long(ports: Ports, sections: int = 60) -> str:
 
 async def run(ports: Ports, sql: str, *params: str | int) -> None:
     await ports.database.query(Statement(sql, params))
+
+
+async def damage(ports: Ports, sql: str) -> None:
+    """Runs what a database may refuse its callers, as a defect of its own would do it."""
+    if isinstance(ports.database, WatchedD1):
+        ports.database.simulator.damage(sql)
+    else:
+        await run(ports, sql)
 
 
 async def found(ports: Ports, words: str) -> list[str]:
@@ -113,7 +121,7 @@ async def test_an_entry_under_an_old_title_is_written_again(ports: Ports) -> Non
 
 async def test_a_full_text_index_that_contradicts_itself_is_rebuilt(ports: Ports) -> None:
     first, second = await store(ports), await store(ports, GARDEN)
-    await run(ports, "DELETE FROM chunks_fts_data WHERE id > 10")
+    await damage(ports, "DELETE FROM chunks_fts_data WHERE id > 10")
     assert (await examine(ports)).is_index_corrupt
     assert (await mended(ports)).is_sound
     assert await found(ports, "warranty") == [first]

@@ -65,6 +65,10 @@ class D1Simulator:
         self._rows_read = 0
         self._written_before = self._engine.rows_written
 
+    def damage(self, sql: str) -> None:
+        """Does what D1 refuses everybody, as a defect of the storage would."""
+        self._engine.damage(sql)
+
     def close(self) -> None:
         self._engine.close()
 
