@@ -1,12 +1,17 @@
 """How far answers can be trusted: precision of citations, and knowing when there is no answer.
 
-    python benchmarks/answers.py [--data FOLDER] [--questions FILE] [--words-only] [--verbose]
+    python -m benchmarks.answers [--data FOLDER] [--questions FILE] [--model FOLDER] [--squeezed]
+                                 [--words-only] [--verbose]
 
 Takes the documents of a folder (examples/documents) in through the product's own path, asks the
 questions of a JSON Lines file (benchmarks/answers.jsonl, or questions.jsonl in the folder) and
 prints figures. A question is `{"question": "…", "accept": ["…"]}`: a citation is right when its
 quote holds one of the accepted texts; none are accepted where the documents hold no answer. No
 language model is asked.
+
+The figures should hardly depend on the embedding model. `--model` is the folder of another one, and
+`--squeezed` distorts the one there is, so that its cosines lie between 0.6 and 1 as those of bge
+and e5 do.
 """
 
 import argparse
@@ -15,13 +20,15 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import anyio
 
 from dome_mcp.app import Dome, opened
+from dome_mcp.backends.embedded.sqlite import SqliteDatabase
+from dome_mcp.backends.embedded.vectors import SqliteVectors
 from dome_mcp.background import catch_up
 from dome_mcp.core.drafts import Labels
 from dome_mcp.core.errors import DomeError
@@ -29,6 +36,8 @@ from dome_mcp.core.model import Answer
 from dome_mcp.intake import ingest_path
 from dome_mcp.services.answer import Question, answer
 from dome_mcp.settings import Settings
+from dome_mcp.store.notes import eligible_notes
+from tests.services.squeezed import SqueezedEmbedder
 
 HERE = Path(__file__).parent
 DOCUMENTS = HERE.parent / "examples" / "documents"
@@ -125,14 +134,30 @@ async def run(arguments: argparse.Namespace, paths: Sequence[Path], lines: Seque
             home=Path(home),
             timezone=ZoneInfo("UTC"),
             allowed_roots=(arguments.data,),
-            embedding_model="off" if arguments.words_only else None,
+            embedding_model="off" if arguments.words_only else arguments.model,
         )
-        async with opened(settings) as dome:
+        async with opened(settings) as plain:
+            dome = squeezed(plain) if arguments.squeezed else plain
             print(f"documents            {await take_in(dome, paths)}")
             found = await outcomes(dome, lines)
     report(found)
     if arguments.verbose:
         explain(found)
+
+
+def squeezed(dome: Dome) -> Dome:
+    """The application with its embedding model distorted."""
+    database = dome.ports.database
+    if dome.ports.embedder is None or not isinstance(database, SqliteDatabase):
+        return dome
+    embedder = SqueezedEmbedder(dome.ports.embedder)
+    vectors = SqliteVectors(
+        database,
+        model=embedder.model,
+        dimensions=embedder.dimensions,
+        eligible=eligible_notes,
+    )
+    return replace(dome, ports=replace(dome.ports, embedder=embedder, vectors=vectors))
 
 
 def _share(part: int, whole: int) -> str:
@@ -143,6 +168,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How far answers can be trusted.")
     parser.add_argument("--data", type=lambda text: Path(text).resolve(), default=DOCUMENTS)
     parser.add_argument("--questions", type=Path)
+    parser.add_argument("--model", help="the folder of another embedding model")
+    parser.add_argument(
+        "--squeezed", action="store_true", help="with the model's cosines distorted"
+    )
     parser.add_argument("--words-only", action="store_true", help="without the embedding model")
     parser.add_argument("--verbose", action="store_true", help="show what went wrong")
     arguments = parser.parse_args()

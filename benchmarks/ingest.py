@@ -19,10 +19,10 @@ from dome_mcp.background import catch_up
 from dome_mcp.core.drafts import Labels
 from dome_mcp.core.ports import Statement
 from dome_mcp.core.queries import embedding_text
-from dome_mcp.intake import draft_of_text
 from dome_mcp.services.ingest import ingest_many
 from dome_mcp.services.search import SearchRequest, search
 from dome_mcp.settings import load
+from dome_mcp.texts import draft_of_text
 
 BATCH = 100
 _STORED = "SELECT n.title, c.heading, c.text FROM chunks c JOIN notes n USING (note_key)"

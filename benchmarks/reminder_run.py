@@ -8,7 +8,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,31 +17,20 @@ from typing import Any
 
 import anyio
 
+from benchmarks.reminder_report import USER, Report, count, tally
 from benchmarks.reminder_sinks import Receiver, mail_server, webhook_server
 from dome_mcp.backends.embedded.blobs import FileBlobs
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.core.agenda import Channel, Reminder, Schedule
-from dome_mcp.core.ports import Database, Ports, Statement
+from dome_mcp.core.ports import Database, Ports
 from dome_mcp.services.channels import add_channel
-from dome_mcp.services.reminders import ReminderQuery, list_reminders
 from dome_mcp.settings import BLOB_FOLDER, DATABASE_FILE
 from dome_mcp.store import deliveries
 from dome_mcp.store.reminders import insert_reminder
 from dome_mcp.store.schema import migrate
 
-USER = "me"
 WEBHOOK, MAIL = "hook", "mail"
 _INSERTS = 1000
-
-_COUNTS = """
-SELECT
-  (SELECT count(*) FROM reminders WHERE due_at_ms IS NOT NULL) AS waiting,
-  (SELECT count(*) FROM firings) AS firings,
-  (SELECT count(*) FROM deliveries WHERE state IN ('PENDING', 'SENDING')) AS under_way,
-  (SELECT count(*) FROM deliveries WHERE state = 'DELIVERED') AS delivered,
-  (SELECT count(*) FROM deliveries WHERE state = 'FAILED') AS failed"""
-_STATES = """
-SELECT r.text, d.state FROM deliveries d JOIN reminders r ON r.reminder_id = d.reminder_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,31 +54,6 @@ class Trial:
     lead_seconds: float = 3.0
     give_up_after_seconds: float = 600.0
     seed: int = 1
-
-
-@dataclass
-class Report:
-    """What came of it. Lateness is by the machine's clock, so it says nothing after a jump."""
-
-    reminders: int
-    taken: int = 0
-    lost: int = 0
-    duplicates: int = 0
-    repeats: int = 0
-    failed: int = 0
-    failed_and_listed: int = 0
-    untrue: int = 0
-    """Deliveries called delivered that no sink took."""
-    firings: int = 0
-    kills: int = 0
-    faults: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-    lateness: list[float] = field(default_factory=list)
-
-    def late_ms(self, share: float) -> float:
-        """The lateness that `share` of the notices stayed under, in milliseconds."""
-        ordered = sorted(self.lateness)
-        return 1000 * ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
 class Fleet:
@@ -149,21 +113,28 @@ async def data_folder(home: Path) -> AsyncIterator[SqliteDatabase]:
         yield database
 
 
-async def fill(database: Database, number: int, *, first: datetime, seconds: float) -> None:
-    """Stores reminders that come due one after the other, by the webhook and by mail in turn."""
+async def fill(
+    database: Database,
+    number: int,
+    *,
+    first: datetime,
+    seconds: float,
+    channels: Sequence[str] = (WEBHOOK, MAIL),
+) -> None:
+    """Stores reminders that come due one after the other, by each of the channels in turn."""
     now = datetime.now(UTC)
     for start in range(0, number, _INSERTS):
         numbers = range(start, min(start + _INSERTS, number))
         dues = [first + timedelta(seconds=seconds * n / number) for n in numbers]
         await database.batch(
             [
-                insert_reminder(_reminder(n, due, now=now))
+                insert_reminder(_reminder(n, due, channels[n % len(channels)], now=now))
                 for n, due in zip(numbers, dues, strict=True)
             ]
         )
 
 
-def _reminder(number: int, due: datetime, *, now: datetime) -> Reminder:
+def _reminder(number: int, due: datetime, channel: str, *, now: datetime) -> Reminder:
     return Reminder(
         reminder_id=f"reminder-{number:06}",
         user_id=USER,
@@ -175,7 +146,7 @@ def _reminder(number: int, due: datetime, *, now: datetime) -> Reminder:
         revision=1,
         due_at=due,
         next_at=due,
-        channels=(MAIL if number % 2 else WEBHOOK,),
+        channels=(channel,),
     )
 
 
@@ -238,7 +209,7 @@ async def _until_settled(database: Database, fleet: Fleet) -> None:
     """Returns when nothing is left to fire or to deliver, setting the clock to what is next."""
     while True:
         fleet.require_alive()
-        (counts,) = await database.query(Statement(_COUNTS))
+        counts = await count(database)
         if not counts["waiting"] and not counts["under_way"]:
             return
         (times,) = await database.query(deliveries.next_times())
@@ -252,44 +223,10 @@ async def _until_settled(database: Database, fleet: Fleet) -> None:
 async def _report(
     ports: Ports, receiver: Receiver, trial: Trial, *, fleet: Fleet, first: datetime
 ) -> Report:
-    (counts,) = await ports.database.query(Statement(_COUNTS))
-    rows = await ports.database.query(Statement(_STATES))
-    states = {int(str(row["text"])[-6:]): str(row["state"]) for row in rows}
-    taken = set(receiver.keys)
-    failed = {number for number, state in states.items() if state == "FAILED"}
-    listed = await _listed_as_failed(ports)
+    report = await tally(ports, receiver, trial.reminders)
     step = trial.seconds / trial.reminders
-    return Report(
-        reminders=trial.reminders,
-        taken=len(taken),
-        lost=len(set(range(trial.reminders)) - taken - (failed & listed)),
-        duplicates=receiver.duplicates,
-        repeats=receiver.repeats,
-        failed=len(failed),
-        failed_and_listed=len(failed & listed),
-        untrue=sum(state == "DELIVERED" and n not in taken for n, state in states.items()),
-        firings=int(str(counts["firings"])),
-        kills=fleet.kills,
-        faults=dict(receiver.faults),
-        seconds=max(receiver.arrived_at.values()) - first.timestamp(),
-        lateness=[at - first.timestamp() - n * step for n, at in receiver.arrived_at.items()],
-    )
-
-
-async def _listed_as_failed(ports: Ports) -> set[int]:
-    """The numbers of the reminders that `list_reminders` calls failed."""
-    found: set[int] = set()
-    cursor: str | None = None
-    while True:
-        page = await list_reminders(
-            ReminderQuery("failed"),
-            ports,
-            user_id=USER,
-            now=datetime.now(UTC),
-            limit=200,
-            cursor=cursor,
-        )
-        found |= {int(view.reminder.text[-6:]) for view in page.reminders}
-        cursor = page.next_cursor
-        if cursor is None:
-            return found
+    arrived = receiver.arrived_at
+    report.kills = fleet.kills
+    report.seconds = max(arrived.values()) - first.timestamp()
+    report.lateness = [at - first.timestamp() - n * step for n, at in arrived.items()]
+    return report

@@ -108,13 +108,15 @@ async def mail_server(receiver: Receiver) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def webhook_server(receiver: Receiver) -> AsyncIterator[int]:
-    """The port of an HTTP server that runs during the block."""
+async def webhook_server(
+    receiver: Receiver, *, faults: tuple[str, ...] = WEBHOOK_FAULTS
+) -> AsyncIterator[int]:
+    """The port of an HTTP server that runs during the block, and fails in these ways."""
 
     async def answer(stream: SocketStream) -> None:
         async with stream:
             try:
-                await _answer(stream, receiver)
+                await _answer(stream, receiver, faults)
             except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError):
                 return  # The companion was killed, or had waited long enough.
 
@@ -125,12 +127,12 @@ async def webhook_server(receiver: Receiver) -> AsyncIterator[int]:
         tasks.cancel_scope.cancel()
 
 
-async def _answer(stream: SocketStream, receiver: Receiver) -> None:
+async def _answer(stream: SocketStream, receiver: Receiver, faults: tuple[str, ...]) -> None:
     reader = BufferedByteReceiveStream(stream)
     head = await reader.receive_until(b"\r\n\r\n", 65_536)
     headers = BytesHeaderParser().parsebytes(head.partition(b"\r\n")[2])
     body = json.loads(await reader.receive_exactly(int(headers["Content-Length"])))
-    fault = receiver.fault(WEBHOOK_FAULTS)
+    fault = receiver.fault(faults)
     if fault in (None, "reset after taking"):
         receiver.take(body["text"], headers["Idempotency-Key"])
     if fault == "timeout":

@@ -24,7 +24,8 @@ from pathlib import Path
 import anyio
 
 from benchmarks.footprint import cpu_ms, rss_mb
-from benchmarks.reminder_run import Report, Trial, data_folder, fill, run
+from benchmarks.reminder_report import Report
+from benchmarks.reminder_run import Trial, data_folder, fill, run
 from dome_mcp.backends.embedded.queue import MemoryQueue
 from dome_mcp.core.agenda import DeliveryPolicy
 from dome_mcp.core.ports import Database
@@ -42,7 +43,7 @@ async def punctual(reminders: int, seconds: float) -> bool:
         f"lateness: p50 {report.late_ms(0.5):.0f} ms, p99 {report.late_ms(0.99):.0f} ms, "
         f"at most {report.late_ms(1):.0f} ms"
     )
-    return _is_kept(report)
+    return report.is_kept
 
 
 async def chaos(reminders: int, seconds: float) -> bool:
@@ -54,7 +55,7 @@ async def chaos(reminders: int, seconds: float) -> bool:
         jumps=2,
         jump_seconds=seconds / 10,
     )
-    return _is_kept(await _tried(trial))
+    return (await _tried(trial)).is_kept
 
 
 async def idle(_reminders: int, _seconds: float) -> bool:
@@ -118,13 +119,6 @@ async def _tried(trial: Trial) -> Report:
     )
     print(f"kills: {report.kills}; failures answered: {report.faults}; {report.seconds:.0f} s")
     return report
-
-
-def _is_kept(report: Report) -> bool:
-    """Whether every promise held."""
-    is_visible = report.failed == report.failed_and_listed
-    is_whole = report.firings == report.reminders
-    return is_visible and is_whole and not (report.lost or report.duplicates or report.untrue)
 
 
 PARTS: dict[str, Callable[[int, float], Awaitable[bool]]] = {

@@ -5,11 +5,12 @@ after a client has had its first answer.
 """
 
 import importlib
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Self
+from typing import Protocol, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -20,12 +21,24 @@ from dome_mcp.core.ports import Ports
 from dome_mcp.feed import Feed
 from dome_mcp.settings import Settings
 
+_LEAVING_SECONDS = 120.0
+"""How long an application that another has replaced stays open for the calls that use it."""
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
 
 class Bell:
     """Wakes the one task that listens; a ring while it is busy is not lost."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
+
+    @property
+    def has_rung(self) -> bool:
+        """Whether it rang, and nobody has been woken yet."""
+        return self._event.is_set()
 
     def ring(self) -> None:
         self._event.set()
@@ -35,6 +48,37 @@ class Bell:
         with anyio.move_on_after(seconds):
             await self._event.wait()
         self._event = anyio.Event()
+
+
+class Converter(Protocol):
+    """Turns documents that DOME has no parser for into Markdown, somewhere else."""
+
+    @property
+    def content_types(self) -> Mapping[str, str]:
+        """The formats it takes, by extension (`.png`)."""
+        ...
+
+    async def to_markdown(self, data: bytes, *, filename: str) -> str:
+        """The document as Markdown; of a picture, a description.
+
+        The extension of `filename` has to be that of the format.
+
+        Raises:
+            UnreadableDocument: it cannot be converted, with the reason.
+            BackendError: it was not converted; the same again may do.
+        """
+        ...
+
+
+class Aside(Protocol):
+    """Does what takes the processor for a while where it holds up nobody."""
+
+    async def __call__(self, work: Callable[[], T]) -> T: ...
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Does it on a worker thread, which a Worker does not have."""
+    return await anyio.to_thread.run_sync(work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +99,28 @@ class Dome:
     jobs: Bell = field(default_factory=Bell)
     """Rung when an ingest job may be waiting."""
 
+    outdated: anyio.Event = field(default_factory=anyio.Event)
+    """Set when the database wants other drivers than these: whoever holds the door opens anew."""
+    index_facts: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    """What the database said of its vectors when these drivers were made for them."""
+
     principal: Principal = field(kw_only=True)
+    converter: Converter | None = None
+    """None where the settings do not allow a document to leave the machine."""
     feed: Feed = field(default_factory=Feed)
     """What changed, for the clients of this process."""
+    aside: Aside = in_thread
     instant: datetime | None = None
     """When the call began that this is for, where a repetition has to give the same ids; None is
     the clock."""
 
     @classmethod
-    def of_owner(cls, settings: Settings, ports: Ports, *, holder: str) -> Self:
+    def of_owner(
+        cls, settings: Settings, ports: Ports, *, holder: str, converter: Converter | None = None
+    ) -> Self:
         """The application as whoever has the data folder sees it."""
-        return cls(settings, ports, holder, principal=owner(settings.user))
+        who = owner(settings.user)
+        return cls(settings, ports, holder, principal=who, converter=converter)
 
     def acting(self, principal: Principal) -> Self:
         """The same application on behalf of somebody else."""
@@ -118,10 +173,18 @@ class Door:
         self.feed = Feed()
         """What changed, told to all who came by this door; it outlives a reopening."""
         self._opener = opener or _open
+        self._make: Callable[[], Awaitable[Dome]] | None = None
         self._wanted = anyio.Event()
         self._changed = anyio.Event()
         self._dome: Dome | None = None
         self._failure: Exception | None = None
+
+    @classmethod
+    def unattended(cls, settings: Settings, make: Callable[[], Awaitable[Dome]]) -> Self:
+        """A door that nobody has to hold open: `make` gives the application when it is wanted."""
+        door = cls(settings)
+        door._make = make
+        return door
 
     def knock(self) -> None:
         """Asks for the application to be opened, without waiting for it."""
@@ -133,6 +196,8 @@ class Door:
         Raises:
             DomeError: it cannot be opened, and why.
         """
+        if self._dome is None and self._make is not None:
+            self._dome = replace(await self._make(), feed=self.feed)
         if self._dome is None:
             changed = self._changed
             self.knock()
@@ -142,19 +207,39 @@ class Door:
         return self._dome
 
     async def keep(self, run: Callable[[Dome], AbstractAsyncContextManager[None]]) -> None:
-        """Waits for a knock, opens the application and holds it open, `run` around it, for good."""
-        while True:
-            await self._wanted.wait()
-            try:
-                async with self._opener(self.settings) as opening:
-                    dome = replace(opening, feed=self.feed)
-                    async with run(dome):
-                        self._tell(dome, None)
-                        await anyio.sleep_forever()
-            except Exception as error:  # noqa: BLE001  whoever waits is told, and may try again
-                self._tell(None, error)
-            finally:
+        """Waits for a knock, opens the application and holds it open, `run` around it, for good.
+
+        Where it is outdated the next is opened, and it stays a while for the calls that use it.
+        """
+        async with anyio.create_task_group() as tasks:
+            while True:
+                await self._wanted.wait()
+                is_over = anyio.Event()
+                tasks.start_soon(self._hold, run, is_over)
+                await is_over.wait()
+
+    async def _hold(
+        self, run: Callable[[Dome], AbstractAsyncContextManager[None]], is_over: anyio.Event
+    ) -> None:
+        try:
+            async with self._opener(self.settings) as opening:
+                dome = replace(opening, feed=self.feed)
+                async with run(dome):
+                    self._tell(dome, None)
+                    await dome.outdated.wait()
                 self._dome = None
+                self.knock()
+                is_over.set()
+                await anyio.sleep(_LEAVING_SECONDS)
+        except Exception as error:  # noqa: BLE001  whoever waits is told, and may try again
+            if is_over.is_set():
+                _log.warning("what was open before could not be closed: %s", error)
+            else:
+                self._tell(None, error)
+        finally:
+            if not is_over.is_set():
+                self._dome = None
+                is_over.set()
 
     def _tell(self, dome: Dome | None, failure: Exception | None) -> None:
         self._dome, self._failure = dome, failure

@@ -9,6 +9,7 @@ import anyio
 from dome_mcp.app import Dome
 from dome_mcp.core.errors import BackendError, DomeError
 from dome_mcp.services.indexing import Step, index_step, users_with_pending
+from dome_mcp.services.reindexing import index_facts
 
 _IDLE_SECONDS = 20.0
 """How often an idle process looks for work that another left behind."""
@@ -30,10 +31,17 @@ async def running(dome: Dome) -> AsyncIterator[None]:
 
 
 async def keep_indexed(dome: Dome) -> None:
-    """Loads the model, so that no search waits for it, then embeds what is pending, for good."""
+    """Loads the model, so that no search waits for it, then embeds what is pending.
+
+    For good, or until the vectors are another model's or elsewhere: then `dome` is outdated.
+    """
     while True:
         idle_seconds = _IDLE_SECONDS
         try:
+            if await _is_outdated(dome):
+                _log.info("the vectors were moved; opening again to follow")
+                dome.outdated.set()
+                return
             if dome.ports.embedder is not None:
                 await dome.ports.embedder.warm_up()
             if not await catch_up_all(dome):
@@ -45,6 +53,11 @@ async def keep_indexed(dome: Dome) -> None:
             _log.warning("indexing stopped for now: %s", error)
             idle_seconds = _AFTER_FAILURE_SECONDS
         await dome.pending.wait(idle_seconds)
+
+
+async def _is_outdated(dome: Dome) -> bool:
+    """Whether the database says something else of its vectors than when `dome` was opened."""
+    return bool(dome.index_facts) and await index_facts(dome.ports.database) != dome.index_facts
 
 
 async def catch_up_all(dome: Dome) -> bool:

@@ -75,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_cloud(commands)
     _add_channel(commands)
     _add_companion(commands)
+    _add_session(commands)
     _add_access(commands)
     _add_upkeep(commands)
     _add_config(commands)
@@ -155,6 +156,7 @@ def _add_channel(commands: Commands) -> None:
     kinds.add_argument("--webpush", action="store_true", help="a browser, which you then open")
     kinds.add_argument("--desktop", action="store_true", help="notices on this machine")
     add.add_argument("--token", help="ntfy: the server's access token")
+    add.add_argument("--events", help="webhook: what else it hears of: ingestion_complete")
     add.add_argument("--contact", metavar="MAILTO", help="webpush: whom push services may write to")
     add.add_argument("--port", type=int, default=8767, help="webpush: where the page is served")
     add.add_argument(
@@ -179,6 +181,15 @@ def _add_companion(commands: Commands) -> None:
     install.add_argument("--print", action="store_true", help="show the service, change nothing")
     companion.add("uninstall", "companion:uninstall", "take that back")
     companion.add("status", "companion:status", "say whether one runs, and how it does")
+
+
+def _add_session(commands: Commands) -> None:
+    session = commands.group("session", "look at what was asked of the notes and answered")
+    session.add("list", "session:list_sessions", "list the sessions of the last 30 days")
+    show = session.add("show", "session:show", "show a session's questions with their answers")
+    show.add_argument("session_id", metavar="ID")
+    delete = session.add("delete", "session:delete", "delete sessions for good")
+    delete.add_argument("session_ids", nargs="+", metavar="ID")
 
 
 def _add_access(commands: Commands) -> None:

@@ -7,7 +7,7 @@ own, so that D1 can be used with vectors made on this machine, or SQLite with Wo
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 from dome_mcp import setting_values as parse
@@ -26,11 +26,14 @@ CLOUDFLARE_NAMES = (
     "vectorize_index",
     "r2_bucket",
     "r2_endpoint",
+    "r2_jurisdiction",
     "r2_access_key_id",
     "r2_secret_access_key",
     "queue_id",
     "ai_gateway",
+    "ai_gateway_url",
     "email_sender",
+    "convert",
 )
 
 _ACCOUNT = {
@@ -43,9 +46,18 @@ is wrong with them counts only where they are needed."""
 UNPREFIXED = frozenset(_ACCOUNT)
 """The settings whose variable has no `DOME_` in front: Cloudflare's own tools read the same."""
 
+Convert = Literal["off", "cloudflare"]
+
 API_URL = "https://api.cloudflare.com/client/v4"
+GATEWAY_URL = "https://gateway.ai.cloudflare.com/v1"
 WORKERS_AI_PREFIX = "@cf/"
 """What the id of every model of Workers AI starts with."""
+PROVIDER_PREFIXES = ("openai/", "anthropic/")
+"""What the names of other providers' chat models start with, which are asked through AI Gateway."""
+CHAT_PREFIXES = (WORKERS_AI_PREFIX, *PROVIDER_PREFIXES)
+"""Of the chat models that need no DOME_LLM_URL."""
+
+JURISDICTIONS = ("eu", "us", "fedramp")
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _HEX_ID = re.compile(r"[0-9a-f]{32}")
@@ -83,16 +95,22 @@ class CloudflareSettings:
     vectorize_index: str | None = None
     r2_bucket: str | None = None
     r2_endpoint: str | None = None
-    """Of the S3 API; None is the account's own, without a jurisdiction."""
+    """Of the S3 API; None is the account's own, which has no jurisdiction."""
+    r2_jurisdiction: str | None = None
+    """Where the bucket's data has to stay; None is nowhere in particular."""
     r2_access_key_id: str | None = None
     """None is the id of the API token."""
     r2_secret_access_key: Secret | None = None
     """None is derived from the API token."""
     queue_id: str | None = None
     ai_gateway: str | None = None
-    """The gateway that calls of Workers AI go through; None is none."""
+    """The gateway that calls of Workers AI and of other providers go through; None is none."""
+    ai_gateway_url: str = GATEWAY_URL
+    """Where providers are asked with the user's own key for them."""
     email_sender: str | None = None
     """The address that notices by Cloudflare's Email Service come from."""
+    convert: Convert = "off"
+    """Whether documents that DOME has no parser for are sent to Cloudflare to be read."""
 
     @property
     def ports(self) -> Mapping[str, Backend]:
@@ -126,16 +144,30 @@ def read_cloudflare(read: Read, *, backend: Backend) -> CloudflareSettings:
         "vectorize_index": _matching(_NAME, "the name of an index"),
         "r2_bucket": _matching(_BUCKET, "the name of a bucket"),
         "r2_endpoint": api_url,
+        "r2_jurisdiction": jurisdiction,
         "r2_access_key_id": credential_id,
         "r2_secret_access_key": credential,
         "queue_id": _matching(_HEX_ID, "a queue's id: 32 digits and a to f (not its name)"),
         "ai_gateway": _matching(_NAME, "the name of a gateway"),
+        "ai_gateway_url": api_url,
         "email_sender": _matching(_ADDRESS, "an address such as dome@example.com"),
+        "convert": _convert,
     }
     default = CloudflareSettings()
     places = {name: read(name, parse.backend, default=backend) for name in PORT_NAMES}
     values = {name: read(name, parsers[name], default=getattr(default, name)) for name in parsers}
-    return CloudflareSettings(**places, **values)
+    return CloudflareSettings(**places, **_with_endpoint(values))
+
+
+def _with_endpoint(values: dict[str, Any]) -> dict[str, Any]:
+    """The settings, with the S3 address of a jurisdiction, which is not the account's other one.
+
+    Source: https://developers.cloudflare.com/r2/reference/data-location/ (2026-07-28).
+    """
+    account, within = values["cloudflare_account_id"], values["r2_jurisdiction"]
+    if values["r2_endpoint"] or not (account and within):
+        return values
+    return {**values, "r2_endpoint": f"https://{account}.{within}.r2.cloudflarestorage.com"}
 
 
 def problems(
@@ -150,8 +182,15 @@ def problems(
     `given` holds the names of what was set, even where its value is wrong and was told as such.
     """
     users = [f"DOME_{name.upper()}" for name, place in cloud.ports.items() if place == "cloudflare"]
-    if language_model and language_model.startswith(WORKERS_AI_PREFIX):
+    if cloud.convert == "cloudflare":
+        users.append("DOME_CONVERT")
+    if language_model and language_model.startswith(CHAT_PREFIXES):
         users.append("DOME_LLM_MODEL")
+    if "ai_gateway" not in given and is_by_provider(language_model, has_key="llm_api_key" in given):
+        yield (
+            f"DOME_LLM_MODEL={language_model} with DOME_LLM_API_KEY needs DOME_AI_GATEWAY, the "
+            "name of the gateway that the provider is asked through"
+        )
     for name, form in _ACCOUNT.items() if users else ():
         if name not in given:
             yield f"{name.upper()} is not set; {_listed(users)} on Cloudflare cannot do without"
@@ -166,6 +205,14 @@ def problems(
             "DOME_R2_ACCESS_KEY_ID and DOME_R2_SECRET_ACCESS_KEY go together: set both, or "
             "neither to use the API token"
         )
+
+
+def is_by_provider(model: str | None, *, has_key: bool) -> bool:
+    """Whether a chat model is asked of its provider with the user's key for it.
+
+    Without one it is asked of Cloudflare, which bills the models of others too.
+    """
+    return has_key and model is not None and model.startswith(PROVIDER_PREFIXES)
 
 
 def _mixes(cloud: CloudflareSettings, embedding_model: str | None) -> Iterator[str]:
@@ -203,6 +250,14 @@ def api_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def jurisdiction(text: str) -> str:
+    """One that both D1 and R2 know.
+
+    Source: https://developers.cloudflare.com/d1/configuration/data-location/ (2026-10-02).
+    """
+    return parse.choice(text.lower(), JURISDICTIONS)
+
+
 def credential(text: str) -> Secret:
     """A token or key as it was issued; what is wrong with it is told without showing it."""
     if not _CREDENTIAL.fullmatch(text):
@@ -225,6 +280,10 @@ def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
             return None
 
     return parse_text
+
+
+def _convert(text: str) -> Convert:
+    return parse.choice(text.lower(), ("off", "cloudflare"))
 
 
 def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:

@@ -81,10 +81,7 @@ class LinkPages:
 
     def actions(self, firing: Firing, *, base_url: str) -> tuple[Action, ...]:
         """The links of a notice, which lead to `base_url`."""
-        return tuple(
-            Action(label, f"{base_url}{PREFIX}{self._token(verb, firing)}")
-            for verb, label in _LABELS.items()
-        )
+        return notice_actions(firing, secret=self.secret, base_url=base_url)
 
     async def answer(self, request: Request) -> Page:
         """The page for a request, whatever goes wrong."""
@@ -111,22 +108,20 @@ class LinkPages:
         offer = await offered(link, self.ports)
         return page(200, _LABELS[link.action], _question(offer, _LABELS[link.action]))
 
-    def _token(self, verb: LinkVerb, firing: Firing) -> str:
-        return sign(
-            self.secret,
-            verb,
-            user_id=firing.user_id,
-            reminder_id=firing.reminder_id,
-            due_at_ms=to_ms(firing.due_at),
-            expires_at=firing.fired_at + LINK_LIFETIME,
-        )
-
     def _is_ours(self, host: str) -> bool:
         """Whether the browser means us: any page can have a name of its own lead here."""
         name = urlsplit(f"//{host}").hostname
         return name in _LOOPBACK or (
             self.public_url is not None and name == urlsplit(self.public_url).hostname
         )
+
+
+def notice_actions(firing: Firing, *, secret: bytes, base_url: str) -> tuple[Action, ...]:
+    """The links of a notice, signed with `secret`, which lead to `base_url`."""
+    return tuple(
+        Action(label, f"{base_url}{PREFIX}{_token(verb, firing, secret)}")
+        for verb, label in _LABELS.items()
+    )
 
 
 async def link_secret(database: Database) -> bytes:
@@ -155,6 +150,17 @@ def page(status: int, title: str, body: str) -> Page:
 def refusal(status: int, reason: str) -> Page:
     """The page for a request that leads nowhere."""
     return page(status, "Not possible", _paragraph(reason))
+
+
+def _token(verb: LinkVerb, firing: Firing, secret: bytes) -> str:
+    return sign(
+        secret,
+        verb,
+        user_id=firing.user_id,
+        reminder_id=firing.reminder_id,
+        due_at_ms=to_ms(firing.due_at),
+        expires_at=firing.fired_at + LINK_LIFETIME,
+    )
 
 
 def _question(offer: Offer, label: str) -> str:

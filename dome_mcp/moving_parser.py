@@ -2,6 +2,7 @@
 
 import argparse
 
+from dome_mcp.cloudflare_settings import JURISDICTIONS
 from dome_mcp.command_parser import Commands
 
 SOURCES = ("jsonl", "markdown", "obsidian", "faiss", "postgres")
@@ -37,6 +38,11 @@ def add_cloud(commands: Commands) -> None:
     init.add_argument("--yes", action="store_true", help="do not ask")
     init.add_argument("--model", metavar="MODEL", help="of Workers AI, for example @cf/baai/bge-m3")
     init.add_argument("--location", metavar="HINT", help="wnam, enam, weur, eeur, apac or oc")
+    init.add_argument(
+        "--jurisdiction",
+        choices=JURISDICTIONS,
+        help="where database, bucket and queue have to be kept; it cannot be changed",
+    )
     init.add_argument("--gateway", action="store_true", help="an AI gateway too, without logs")
     status = cloud.add("status", "cloud_status:status", "show what is there and how much it holds")
     destroy = cloud.add(
@@ -45,7 +51,8 @@ def add_cloud(commands: Commands) -> None:
     destroy.add_argument("--confirm", metavar="NAME", help="the name, in place of typing it")
     destroy.add_argument("--export", metavar="DIR", help="where the copy goes (HOME-copy)")
     destroy.add_argument("--no-export", action="store_true", help="without a copy")
-    for parser in (init, status, destroy):
+    deploy = _add_deploy(cloud)
+    for parser in (init, status, destroy, deploy):
         parser.add_argument("--name", help="what all of it is called; dome where nothing is set")
     for name, summary in (
         ("push", "bring all data from this machine to Cloudflare"),
@@ -54,3 +61,23 @@ def add_cloud(commands: Commands) -> None:
         move = commands.add(name, f"moving:{name}", summary)
         move.add_argument("--user", metavar="USER", help="only this user's")
         move.add_argument("--switch", action="store_true", help="use the other side from then on")
+
+
+def _add_deploy(cloud: Commands) -> argparse.ArgumentParser:
+    deploy = cloud.add(
+        "deploy", "cloud_deploy:deploy", "run the companion Workers there, after asking"
+    )
+    deploy.add_argument("--yes", action="store_true", help="do not ask")
+    deploy.add_argument(
+        "--dry-run", action="store_true", help="show every step and build the Workers, no more"
+    )
+    deploy.add_argument("--url", help="where dome-api is reached, if not at workers.dev")
+    deploy.add_argument("--folder", metavar="DIR", help="where the Workers are gathered (a cache)")
+    deploy.add_argument(
+        "--wait",
+        type=float,
+        default=300.0,
+        metavar="SECONDS",
+        help="for a run to be seen (300)",
+    )
+    return deploy

@@ -1,8 +1,5 @@
 """Between the SDK and us: the errors a client sees, and what a server has to know of resources."""
 
-import logging
-import secrets
-import traceback
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,14 +11,13 @@ from mcp.types import INTERNAL_ERROR, INVALID_PARAMS, Resource, ResourceTemplate
 from dome_mcp.app import Caller
 from dome_mcp.core.access import EVERYTHING, InsufficientScope, Scope
 from dome_mcp.core.errors import DomeError, Forbidden, InvalidInput, NotFound
+from dome_mcp.unexpected import log_unexpected
 
 FORBIDDEN = -32003
 """The caller may not. The protocol has no code for it; -32000 to -32019 are free for servers."""
 
 LIMIT_REACHED = -32004
 """The caller has too much of it already."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +50,6 @@ class Catalogue:
     read: Callable[[Caller, str], Awaitable[ReadResourceContents | None]]
     """What is behind a URI; None where the URI is not of this catalogue."""
     locate: Callable[[str], Address]
-
-
-def log_unexpected(error: Exception) -> str:
-    """Logs where an error came from and returns the reference it is logged under.
-
-    Its message may hold a user's text, so that is logged at level DEBUG only.
-    """
-    reference = secrets.token_hex(4)
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    _log.error("internal error %s: %s\n%s", reference, type(error).__name__, frames)
-    _log.debug("internal error %s says: %s", reference, error)
-    return reference
 
 
 @contextmanager

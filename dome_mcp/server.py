@@ -1,15 +1,20 @@
 """The MCP server: tools, resources and prompts over one door to the application."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mcp.server.caching import CacheableMethod, CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
+from mcp.server.mcpserver.prompts import Prompt
+from mcp.server.mcpserver.tools import Tool
 
 from dome_mcp import __version__
 from dome_mcp.app import Door
 from dome_mcp.core.access import owner
-from dome_mcp.dome_server import DomeServer, Identify
+from dome_mcp.dome_server import Completer, DomeServer, Identify
 from dome_mcp.observing import Observer
+from dome_mcp.protocol import Catalogue
 from dome_mcp.resources.catalogue import CATALOGUE
 from dome_mcp.resources.completions import complete
 from dome_mcp.resources.prompts import prompts
@@ -50,8 +55,30 @@ _UNCHANGING_MS = 600_000
 _NOW = CacheHint(ttl_ms=0, scope="private")
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a server offers its clients; each of it says itself what it takes to use it."""
+
+    tools: Callable[[], Sequence[Tool]]
+    prompts: Callable[[], Sequence[Prompt]]
+    catalogue: Catalogue
+    complete: Completer
+
+
+def tools() -> list[Tool]:
+    """Every tool, as it works on the application behind the caller's door."""
+    return [tool for subject in SUBJECTS for tool in subject.tools()]
+
+
+OFFER = Offer(tools, prompts, CATALOGUE, complete)
+
+
 def build_server(
-    door: Door, *, identify: Identify | None = None, observe: Observer | None = None
+    door: Door,
+    *,
+    identify: Identify | None = None,
+    observe: Observer | None = None,
+    offer: Offer = OFFER,
 ) -> DomeServer:
     """The server, which opens the door when a tool, a resource or a second message asks for it.
 
@@ -65,16 +92,16 @@ def build_server(
         version=__version__,
         instructions=INSTRUCTIONS,
         door=door,
-        catalogue=CATALOGUE,
-        complete=complete,
+        catalogue=offer.catalogue,
+        complete=offer.complete,
         identify=identify or (lambda _: owner(door.settings.user)),
         observe=observe,
-        tools=[tool for subject in SUBJECTS for tool in subject.tools()],
+        tools=list(offer.tools()),
         log_level=door.settings.log_level,
         cache_hints=_hints(is_same_for_all=identify is None),
         middleware=[_warm_up(door)],
     )
-    for prompt in prompts():
+    for prompt in offer.prompts():
         server.add_prompt(prompt)
     return server
 

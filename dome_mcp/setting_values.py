@@ -108,3 +108,8 @@ def public_url(text: str) -> str:
     if not parts.hostname or not is_plain or (parts.scheme != "https" and not is_here):
         raise InvalidInput(f"{text!r} is not an https URL such as https://dome.example.org")
     return text.rstrip("/")
+
+
+def api_url(text: str) -> str:
+    """The address of a DOME server without its `/api`; a token is sent there, so it is https."""
+    return public_url(text).removesuffix("/api")

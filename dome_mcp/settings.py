@@ -18,10 +18,10 @@ import platformdirs
 
 from dome_mcp import setting_values as parse
 from dome_mcp.cloudflare_settings import (
+    CHAT_PREFIXES,
     CLOUDFLARE_NAMES,
     PORT_NAMES,
     UNPREFIXED,
-    WORKERS_AI_PREFIX,
     CloudflareSettings,
     problems,
     read_cloudflare,
@@ -55,6 +55,8 @@ NAMES = (
     "log_level",
     "companion",
     "public_url",
+    "api_url",
+    "api_token",
     *CLOUDFLARE_NAMES,
     *HTTP_NAMES,
 )
@@ -84,6 +86,9 @@ class Settings:
     companion: Companion = "auto"
     public_url: str | None = None
     """Where the links in notices lead, for a user who has a tunnel; None is this machine."""
+    api_url: str | None = None
+    """The DOME that has the data, with whose REST API this process works; None is this one."""
+    api_token: Secret | None = None
     cloudflare: CloudflareSettings = field(default_factory=CloudflareSettings)
     """Where each port is, and what it needs to know of the account."""
     http: HttpSettings = field(default_factory=HttpSettings)
@@ -130,6 +135,8 @@ def load(
         log_level=reader.read("log_level", parse.log_level, default="INFO"),
         companion=reader.read("companion", parse.companion, default="auto"),
         public_url=reader.read("public_url", parse.public_url, default=None),
+        api_url=reader.read("api_url", parse.api_url, default=None),
+        api_token=reader.read("api_token", Secret, default=None),
         cloudflare=read_cloudflare(reader.read, backend=backend),
         http=read_http(reader.read),
         origins=reader.origins,
@@ -178,9 +185,14 @@ def _joint_problems(settings: Settings) -> list[str]:
             language_model=llm_model if settings.llm_url is None else None,
         )
     )
-    is_of_workers_ai = llm_model is not None and llm_model.startswith(WORKERS_AI_PREFIX)
-    if ("llm_url" in given) != ("llm_model" in given) and not is_of_workers_ai:
-        found.append("DOME_LLM_URL and DOME_LLM_MODEL go together: set both or neither")
+    needs_no_url = llm_model is not None and llm_model.startswith(CHAT_PREFIXES)
+    if ("llm_url" in given) != ("llm_model" in given) and not needs_no_url:
+        found.append(
+            "DOME_LLM_URL and DOME_LLM_MODEL go together: set both or neither; a model on "
+            "Cloudflare (@cf/…, openai/…, anthropic/…) needs no DOME_LLM_URL"
+        )
+    if ("api_url" in given) != ("api_token" in given):
+        found.append("DOME_API_URL and DOME_API_TOKEN go together: set both or neither")
     return found
 
 

@@ -1,18 +1,21 @@
 """The server on standard input and output, and how it ends."""
 
+import importlib
 import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import anyio
 
 from dome_mcp.app import Dome, Door
 from dome_mcp.background import running
 from dome_mcp.companion_launch import companion_kept
+from dome_mcp.dome_server import DomeServer
 from dome_mcp.server import build_server
 from dome_mcp.settings import Settings
 
@@ -32,9 +35,17 @@ async def serve_stdio(settings: Settings) -> int:
     closed: the thread that reads standard input cannot be interrupted, so nobody waits for it.
     """
     log_to_stderr(settings)
-    door = Door(settings)
-    server = build_server(door)
-    session = _Session(door)
+    if settings.api_url is None:
+        door = Door(settings)
+        return await _serve(build_server(door), partial(door.keep, _at_work))
+    # Here, so that whoever has the data on this machine does not need it.
+    there = importlib.import_module("dome_mcp.api_client.server")
+    async with there.connected(settings) as api:
+        return await _serve(there.build_api_server(api, settings), anyio.sleep_forever)
+
+
+async def _serve(server: DomeServer, keep: Callable[[], Awaitable[None]]) -> int:
+    session = _Session(keep)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(session.keep_application)
         tasks.start_soon(session.leave_on_signal)
@@ -72,7 +83,8 @@ async def _at_work(dome: Dome) -> AsyncIterator[None]:
 class _Session:
     """What runs beside the serving, and the order in which it ends."""
 
-    door: Door
+    keep: Callable[[], Awaitable[None]]
+    """Holds open, until it is cancelled, whatever the calls need."""
     serving: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     application: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     closed: anyio.Event = field(default_factory=anyio.Event)
@@ -81,7 +93,7 @@ class _Session:
         """Holds the application open, once it is asked for, until its scope is cancelled."""
         try:
             with self.application:
-                await self.door.keep(_at_work)
+                await self.keep()
         finally:
             self.closed.set()
 

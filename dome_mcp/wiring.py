@@ -19,7 +19,7 @@ from dome_mcp.cloudflare_settings import WORKERS_AI_PREFIX
 from dome_mcp.core.errors import ConfigurationError, InvalidInput
 from dome_mcp.core.ports import Database, Embedder, LanguageModel, Ports, Statement, VectorIndex
 from dome_mcp.services.indexing import index_shape
-from dome_mcp.services.reindexing import NextModel, NextVectors
+from dome_mcp.services.reindexing import NextModel, NextVectors, index_facts
 from dome_mcp.settings import NO_MODEL, Settings
 from dome_mcp.store import meta
 from dome_mcp.store.notes import eligible_notes
@@ -32,13 +32,6 @@ if TYPE_CHECKING:
 MODEL_FOLDER = "models"
 EMBEDDED = "embedded"
 """As the place of the vectors: in the database itself."""
-
-_INDEX_FACTS = (
-    meta.EMBEDDING_MODEL,
-    meta.EMBEDDING_SHAPE,
-    meta.EMBEDDING_NAME,
-    meta.VECTOR_PLACE,
-)
 
 
 @asynccontextmanager
@@ -66,6 +59,8 @@ class Moving:
     dome: Dome
     target: NextModel
     ports: Ports
+    place: str
+    """Where the settings have the vectors (see `vector_place`)."""
 
 
 @asynccontextmanager
@@ -80,9 +75,10 @@ async def open_moving(settings: Settings, name: str) -> AsyncIterator[Moving]:
         if dome.ports.embedder is None:
             raise InvalidInput("Search by meaning is off.", "Unset DOME_EMBEDDING_MODEL.")
         embedder = embedder_of(settings, stores.cloud, name)
-        target = NextModel(embedder, _next_vectors(settings, stores, embedder), name)
-        ports = replace(dome.ports, embedder=embedder, vectors=_vectors(settings, stores, embedder))
-        yield Moving(dome, target, ports)
+        place = vector_place(settings, dome.index_facts)
+        next_vectors, vectors = _next_vectors(settings, stores, embedder, place=place)
+        ports = replace(dome.ports, embedder=embedder, vectors=vectors)
+        yield Moving(dome, NextModel(embedder, next_vectors, name), ports, place)
 
 
 @asynccontextmanager
@@ -93,13 +89,17 @@ async def _open_on(
         database = stores.database
         await migrate(database)
         vectors = embedder = None
+        known: Mapping[str, str] = {}
         if settings.embedding_model != NO_MODEL:
             known = await index_facts(database)
             embedder = embedder_of(settings, stores.cloud, model_name(settings, known))
-            vectors = _vectors(settings, stores, embedder)
-            elsewhere = await _own_index(settings, database, embedder, known=known)
-            if elsewhere is not None and not is_adopting:
-                raise ConfigurationError([_not_here(elsewhere, vector_place(settings))])
+            place = vector_place(settings, known)
+            known = await _own_index(database, embedder, known=known, place=place)
+            stored = known[meta.VECTOR_PLACE]
+            if stored != place and not is_adopting:
+                raise ConfigurationError([_not_here(known.get(meta.VECTOR_INDEX, stored), place)])
+            moved_to = known.get(meta.VECTOR_INDEX) if stored == place else None
+            vectors = _vectors(settings, stores, embedder, moved_to=moved_to)
         if isinstance(stores.blobs, FileBlobs):
             await stores.blobs.sweep(datetime.now(UTC))
         ports = Ports(
@@ -109,7 +109,13 @@ async def _open_on(
             embedder=embedder,
             language_model=await _language_model(settings, stores, stack),
         )
-        yield Dome.of_owner(settings, ports, holder=f"{os.getpid()}-{secrets.token_hex(4)}")
+        dome = Dome.of_owner(
+            settings,
+            ports,
+            holder=f"{os.getpid()}-{secrets.token_hex(4)}",
+            converter=stores.cloud.converter() if stores.cloud else None,
+        )
+        yield replace(dome, index_facts=known)
 
 
 def _not_here(stored: str, wanted: str) -> str:
@@ -117,16 +123,6 @@ def _not_here(stored: str, wanted: str) -> str:
         f"the vectors of this database are in {stored}, the settings say {wanted}; set "
         "DOME_VECTORS and DOME_VECTORIZE_INDEX back, or run `dome-mcp reindex` to make them there"
     )
-
-
-async def index_facts(database: Database) -> Mapping[str, str]:
-    """What the database says of its vectors and of the model that made them, by name.
-
-    Raises:
-        BackendError: the database cannot be read.
-    """
-    rows = await database.query(meta.facts(_INDEX_FACTS))
-    return {str(row["name"]): str(row["value"]) for row in rows}
 
 
 def model_name(settings: Settings, known: Mapping[str, str]) -> str | None:
@@ -150,39 +146,47 @@ def embedder_of(settings: Settings, cloud: "CloudDrivers | None", name: str | No
 
 
 async def _own_index(
-    settings: Settings, database: Database, embedder: Embedder, *, known: Mapping[str, str]
-) -> str | None:
-    """Makes the index, which the first model to open a database owns; returns where it is not.
+    database: Database, embedder: Embedder, *, known: Mapping[str, str], place: str
+) -> Mapping[str, str]:
+    """Makes the index, which the first model to open a database owns; returns what is known then.
 
-    That is where the vectors are, when the settings name another place; None when all is well.
+    `place` is where the vectors are to be; they are where the facts say.
     """
-    place = vector_place(settings)
     model = known.get(meta.EMBEDDING_MODEL)
     fallback = place if model is None or not isinstance(database, SqliteDatabase) else EMBEDDED
-    stored = known.get(meta.VECTOR_PLACE, fallback)
-    statements: list[Statement] = []
-    if model is None:
-        statements.append(meta.set_fact_once(meta.EMBEDDING_MODEL, embedder.model))
-    if meta.EMBEDDING_SHAPE not in known and model in (None, embedder.model):
-        statements.append(meta.set_fact_once(meta.EMBEDDING_SHAPE, index_shape(embedder)))
-    if meta.VECTOR_PLACE not in known:
-        statements.append(meta.set_fact_once(meta.VECTOR_PLACE, stored))
-    if place == EMBEDDED and (statements or stored != place):
+    own = {meta.EMBEDDING_MODEL: embedder.model, meta.VECTOR_PLACE: fallback}
+    if model in (None, embedder.model):
+        own[meta.EMBEDDING_SHAPE] = index_shape(embedder)
+    statements = [meta.set_fact_once(name, own[name]) for name in own.keys() - known.keys()]
+    known = {**own, **known}
+    if place == EMBEDDED and (statements or known[meta.VECTOR_PLACE] != place):
         statements = [*(Statement(sql) for sql in VECTOR_SCHEMA), *statements]
     await database.batch(statements)
-    return None if stored == place else stored
+    return known
 
 
-def vector_place(settings: Settings) -> str:
-    """Where the settings want the vectors to be, as the database remembers it."""
+def vector_place(settings: Settings, known: Mapping[str, str]) -> str:
+    """Where the settings want the vectors to be, as the database remembers it.
+
+    The index that vectors were moved to may be named there as well as the one they were moved from.
+    """
     places = settings.cloudflare
-    return EMBEDDED if places.vectors == "embedded" else f"vectorize/{places.vectorize_index}"
+    if places.vectors == "embedded":
+        return EMBEDDED
+    if places.vectorize_index == known.get(meta.VECTOR_INDEX):
+        return known[meta.VECTOR_PLACE]
+    return f"{meta.VECTORIZE}{places.vectorize_index}"
 
 
-def _vectors(settings: Settings, stores: Stores, embedder: Embedder) -> VectorIndex:
-    database = stores.database
+def _vectors(
+    settings: Settings, stores: Stores, embedder: Embedder, *, moved_to: str | None
+) -> VectorIndex:
     if stores.cloud is not None and settings.cloudflare.vectors == "cloudflare":
-        return stores.cloud.vectors(database, embedder)
+        return stores.cloud.vectors(stores.database, embedder, moved_to=moved_to)
+    return _sqlite_vectors(stores.database, embedder)
+
+
+def _sqlite_vectors(database: Database, embedder: Embedder) -> SqliteVectors:
     return SqliteVectors(
         _watched(database),
         model=embedder.model,
@@ -191,14 +195,17 @@ def _vectors(settings: Settings, stores: Stores, embedder: Embedder) -> VectorIn
     )
 
 
-def _next_vectors(settings: Settings, stores: Stores, embedder: Embedder) -> NextVectors:
-    if settings.cloudflare.vectors == "cloudflare":
-        raise InvalidInput(
-            "Vectors in Vectorize cannot be moved beside the old ones yet.",
-            "Set DOME_EMBEDDING_MODEL to the model and run `dome-mcp reindex`; until it is done, "
-            "search is by keyword.",
-        )
-    return SqliteNextVectors(stores.database, model=embedder.model, dimensions=embedder.dimensions)
+def _next_vectors(
+    settings: Settings, stores: Stores, embedder: Embedder, *, place: str
+) -> tuple[NextVectors, VectorIndex]:
+    """The next model's vectors as they are made, and as they are searched once they all are."""
+    database = stores.database
+    if stores.cloud is not None and settings.cloudflare.vectors == "cloudflare":
+        first = place.removeprefix(meta.VECTORIZE)
+        vectors = stores.cloud.next_vectors(database, embedder, first=first)
+        return vectors, vectors.index
+    made = SqliteNextVectors(database, model=embedder.model, dimensions=embedder.dimensions)
+    return made, _sqlite_vectors(database, embedder)
 
 
 def _watched(database: Database) -> SqliteDatabase:

@@ -31,9 +31,14 @@ class Opener:
             raise BackendUnavailable("sqlite", "open", "The database is busy.")
         self.opened += 1
         try:
-            yield Dome.of_owner(settings, Ports(None, None, None, None), holder="test")  # pyright: ignore[reportArgumentType]  no port is used
+            yield dome_of(settings)
         finally:
             self.closed += 1
+
+
+def dome_of(settings: Settings) -> Dome:
+    ports = Ports(None, None, None, None)  # pyright: ignore[reportArgumentType]  no port is used
+    return Dome.of_owner(settings, ports, holder="test")
 
 
 @asynccontextmanager
@@ -123,9 +128,32 @@ async def test_background_work_that_fails_closes_the_application_and_the_next_ca
             tasks.cancel_scope.cancel()
 
 
+async def test_an_unattended_door_has_the_application_made_when_it_is_wanted_and_then_keeps_it(
+    settings: Settings,
+) -> None:
+    made: list[Dome] = []
+
+    async def make() -> Dome:
+        if not made:
+            made.append(dome_of(settings))
+            raise BackendUnavailable("d1", "query", "The database is away.")
+        made.append(dome_of(settings))
+        return made[-1]
+
+    door = Door.unattended(settings, make)
+    assert made == []
+    with pytest.raises(BackendUnavailable):
+        await door.dome()
+    assert await door.dome() is await door.dome()
+    assert len(made) == 2
+    assert (await door.dome()).feed is door.feed
+
+
 async def test_a_ring_while_the_listener_is_busy_is_not_lost() -> None:
     bell = Bell()
+    assert not bell.has_rung
     bell.ring()
+    assert bell.has_rung
     with anyio.fail_after(1):
         await bell.wait(60)
 

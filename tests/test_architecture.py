@@ -33,6 +33,7 @@ CLOCKS = frozenset({"datetime.now", "datetime.utcnow", "datetime.today", "date.t
 
 PURE_LAYERS = frozenset({"core", "store", "services"})
 PURE_THIRD_PARTY = frozenset({"dateutil"})
+PORTS = frozenset({"dome_mcp.core.ports", "dome_mcp.core.sessions"})
 
 SEES: dict[str, frozenset[str]] = {
     "core": frozenset(),
@@ -41,12 +42,20 @@ SEES: dict[str, frozenset[str]] = {
     "backends": frozenset({"core"}),
     "documents": frozenset({"core"}),
     "sources": frozenset({"core"}),
-    "tools": frozenset({"core", "services", "app", "feed", "intake", "protocol"}),
-    "resources": frozenset({"core", "services", "app", "feed", "intake", "protocol", "tools"}),
+    "tools": frozenset(
+        {"core", "services", "app", "feed", "intake", "protocol", "texts", "unexpected"}
+    ),
+    "resources": frozenset(
+        {"core", "services", "app", "feed", "intake", "protocol", "texts", "tools", "unexpected"}
+    ),
+    "api_client": frozenset(
+        {"core", "settings", "app", "feed", "dome_server", "protocol", "server", "sources"}
+        | {"tools", "resources"}
+    ),
     "remote": frozenset(
         {"core", "services", "app", "feed", "intake", "background", "companion_launch"}
         | {"settings", "http_settings", "link_pages", "notifying", "protocol", "server"}
-        | {"tools", "resources"}
+        | {"tools", "resources", "texts", "unexpected", "channel_trials"}
     ),
 }
 """The layers that each layer may import besides itself; the shells at the top see everything.
@@ -96,7 +105,7 @@ def impure_imports(module: str, tree: ast.Module) -> Iterator[str]:
 
 def asynchronous_code(module: str, tree: ast.Module) -> Iterator[str]:
     """Ports describe coroutines; apart from them the core has none."""
-    if layer_of(module) != "core" or module == "dome_mcp.core.ports":
+    if layer_of(module) != "core" or module in PORTS:
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith):

@@ -59,6 +59,10 @@ def test_all_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
         {"DOME_EMBEDDINGS": "cloudflare"},
         {"DOME_BLOBS": "cloudflare", "DOME_R2_BUCKET": "dome-files"},
         {"DOME_LLM_MODEL": "@cf/zai-org/glm-4.7-flash"},
+        {"DOME_LLM_MODEL": "openai/gpt-5-mini"},
+        {"DOME_LLM_MODEL": "anthropic/claude-sonnet-4-5", "DOME_LLM_API_KEY": "sk-ant",
+         "DOME_AI_GATEWAY": "dome"},
+        {"DOME_CONVERT": "Cloudflare"},
         {"DOME_DATABASE": "cloudflare", "DOME_VECTORS": "cloudflare",
          "DOME_D1_DATABASE_ID": DATABASE, "DOME_VECTORIZE_INDEX": "dome"},
         {"DOME_VECTORS": "cloudflare", "DOME_VECTORIZE_INDEX": "dome"},
@@ -83,6 +87,11 @@ def test_one_port_on_cloudflare_needs_the_account_and_its_own_name_alone(
             "no model of Workers AI",
         ),
         ({"DOME_R2_ACCESS_KEY_ID": "an-access-key"}, "go together"),
+        (
+            {"DOME_LLM_MODEL": "openai/gpt-5-mini", "DOME_LLM_API_KEY": "sk-openai"},
+            "needs DOME_AI_GATEWAY",
+        ),
+        ({"DOME_LLM_MODEL": "llama3.2"}, "anthropic/…) needs no DOME_LLM_URL"),
     ],
 )
 def test_what_cannot_go_together_is_refused_with_the_reason(
@@ -92,13 +101,20 @@ def test_what_cannot_go_together_is_refused_with_the_reason(
     assert reason in problem
 
 
+def test_documents_stay_on_this_machine_unless_a_setting_sends_them_away(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, DOME_BACKEND="cloudflare", **NAMED)
+    assert settings.cloudflare.convert == "off"
+
+
 def test_no_embedding_model_is_no_model_of_another_backend(tmp_path: Path) -> None:
     settings_of(tmp_path, **NAMED, DOME_BACKEND="cloudflare", DOME_EMBEDDING_MODEL="off")
 
 
 def test_a_language_model_behind_a_url_needs_no_account(tmp_path: Path) -> None:
-    url = {"DOME_LLM_URL": "http://localhost:1/v1", "DOME_LLM_MODEL": "@cf/a/b"}
-    assert settings_of(tmp_path, **url).llm_model == "@cf/a/b"
+    for name in ("@cf/a/b", "openai/gpt-5-mini"):
+        url = {"DOME_LLM_URL": "http://localhost:1/v1", "DOME_LLM_MODEL": name}
+        settings = settings_of(tmp_path, **url, DOME_LLM_API_KEY="sk-of-the-server")
+        assert settings.llm_model == name
 
 
 @pytest.mark.parametrize(
@@ -112,7 +128,9 @@ def test_a_language_model_behind_a_url_needs_no_account(tmp_path: Path) -> None:
         ("DOME_CLOUDFLARE_BASE_URL", "http://proxy.example.org", "https URL such as"),
         ("DOME_R2_ENDPOINT", "r2.example.org", "https URL such as"),
         ("DOME_AI_GATEWAY", "a gateway", "the name of a gateway"),
+        ("DOME_AI_GATEWAY_URL", "http://gateway.example.org", "https URL such as"),
         ("DOME_EMAIL_SENDER", "dome", "an address such as"),
+        ("DOME_CONVERT", "yes", "not one of off, cloudflare"),
     ],
 )
 def test_a_wrong_value_is_told_once_with_what_is_right(
@@ -165,3 +183,16 @@ def test_the_file_holds_them_in_lower_case(tmp_path: Path) -> None:
 def test_an_account_takes_its_id_and_its_token(tmp_path: Path) -> None:
     assert settings_of(tmp_path, **CREDENTIALS).cloudflare.has_account
     assert not settings_of(tmp_path, CLOUDFLARE_ACCOUNT_ID=ACCOUNT).cloudflare.has_account
+
+
+@pytest.mark.parametrize("place", ["eu", "us", "FedRAMP"])
+def test_a_bucket_in_a_jurisdiction_is_at_an_address_of_its_own(tmp_path: Path, place: str) -> None:
+    cloud = settings_of(tmp_path, DOME_R2_JURISDICTION=place, **NAMED).cloudflare
+    assert cloud.r2_endpoint == f"https://{ACCOUNT}.{place.lower()}.r2.cloudflarestorage.com"
+    named = {"DOME_R2_JURISDICTION": place, "DOME_R2_ENDPOINT": "https://r2.example.com", **NAMED}
+    assert settings_of(tmp_path, **named).cloudflare.r2_endpoint == "https://r2.example.com"
+
+
+def test_a_jurisdiction_that_is_none_is_a_problem(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, DOME_R2_JURISDICTION="mars")
+    assert "eu, us, fedramp" in problem

@@ -14,7 +14,7 @@ from dome_mcp.companion_launch import LOG_FILE
 from dome_mcp.companion_wiring import Agenda
 from dome_mcp.core.errors import BackendError, DomeError
 from dome_mcp.link_pages import LinkPages
-from dome_mcp.services.companions import BEAT_SECONDS, beat, end_beat
+from dome_mcp.services.companions import BEAT_SECONDS, beat, end_beat, release_unserved
 from dome_mcp.services.dispatch import attempt_delivery, tick
 from worker_companions import upkeep
 from worker_companions.health import Health
@@ -39,6 +39,9 @@ _BREATH_SECONDS = 0.05
 _AFTER_FAILURE_SECONDS = 5.0
 _CLOSING_SECONDS = 10.0
 """What is not delivered by then is left to the next companion, when its lease is over."""
+
+_ASLEEP = timedelta(minutes=2)
+"""A companion that looks about less often was stopped, with its machine as a rule."""
 
 _STANDARD_ERROR = 2
 
@@ -86,11 +89,15 @@ class Companion:
     async def _fire(self, queue: MemoryQueue, until_idle: timedelta | None) -> None:
         """Ticks when something is due, or when somebody has written to the database."""
         policy = self._agenda.policy
+        awake_at: datetime | None = None
         while not self._stopping.is_set():
             try:
                 seen = await self._rows.version()
                 await queue.wait_for_room(_ROOM)
                 now = self._clock()
+                if awake_at is None or now - awake_at > _ASLEEP:
+                    await release_unserved(self._database, now=now)
+                awake_at = now
                 fitting = replace(policy, batch=min(policy.batch, queue.free))
                 ticked = await tick(self._database, queue, fitting, now=now)
                 self._health.note_tick(ticked, now=now)

@@ -13,6 +13,7 @@ An export of a user has also, to be read and not to be restored:
     channels.jsonl     a line for each channel
     tokens.jsonl       a line for each token, without what would let anybody in
     audit.jsonl        a line for each of their entries in the audit log
+    sessions.jsonl     a line for each question to the notes with its answer, by session
 
 It is written beside its place, as `NAME.partial`, and renamed when it is complete.
 """
@@ -41,6 +42,7 @@ HISTORY = "history.jsonl"
 CHANNELS = "channels.jsonl"
 TOKENS = "tokens.jsonl"
 AUDIT = "audit.jsonl"
+SESSIONS = "sessions.jsonl"
 _NOTES = "notes"
 _ORIGINALS = "originals"
 _FORMAT = {"format": "dome-export", "version": 1}

@@ -12,6 +12,7 @@ from dome_mcp.commands.archive_folder import (
     CHANNELS,
     HISTORY,
     REMINDERS,
+    SESSIONS,
     TASKS,
     TOKENS,
     ExportWriter,
@@ -24,6 +25,7 @@ from dome_mcp.services.user_archive import (
     audit_records,
     channel_records,
     delivery_records,
+    exchange_records,
     firing_records,
     token_records,
 )
@@ -35,6 +37,7 @@ _FILES = {
     CHANNELS: "channels",
     TOKENS: "tokens",
     AUDIT: "audit",
+    SESSIONS: "exchanges",
 }
 """The table that each file of one kind of record is from."""
 
@@ -73,7 +76,7 @@ class Check:
 
 
 async def write_user_data(dome: Dome, writer: ExportWriter, *, with_secrets: bool) -> None:
-    """Writes the history, the channels, the tokens and the audit entries of the user."""
+    """Writes the history, the channels, the tokens, the audit entries and the sessions."""
     ports, user_id = dome.ports, dome.user_id
     files: list[tuple[str, AsyncIterator[Mapping[str, object]]]] = [
         (HISTORY, firing_records(ports, user_id=user_id)),
@@ -81,6 +84,7 @@ async def write_user_data(dome: Dome, writer: ExportWriter, *, with_secrets: boo
         (CHANNELS, channel_records(ports, user_id=user_id, with_secrets=with_secrets)),
         (TOKENS, token_records(ports, user_id=user_id)),
         (AUDIT, audit_records(ports, user_id=user_id)),
+        (SESSIONS, exchange_records(ports, user_id=user_id)),
     ]
     for name, records in files:
         await write_records(records, writer, name=name)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from dome_mcp.backends.embedded.notify.subscribing import subscribe_page
+from dome_mcp.channel_trials import Trial, try_channel, with_secret
 from dome_mcp.commands.output import Output
 from dome_mcp.commands.shell import FAILED, Invocation, described
 from dome_mcp.commands.typed import STANDARD_INPUT, read_text
@@ -14,6 +15,7 @@ from dome_mcp.core.agenda import Channel
 from dome_mcp.core.channels import (
     CONTACT,
     DESKTOP,
+    EVENTS,
     KINDS,
     SECRET,
     TOKEN,
@@ -21,7 +23,7 @@ from dome_mcp.core.channels import (
     masked,
 )
 from dome_mcp.core.errors import InvalidInput
-from dome_mcp.notifying import Trial, push_key, require_reachable, try_channel, with_secret
+from dome_mcp.notifying import push_key, require_reachable
 from dome_mcp.services import channels as service
 from dome_mcp.settings import Settings
 from dome_mcp.tools.channels import channel_result
@@ -135,10 +137,12 @@ async def _address(arguments: argparse.Namespace, kind: str) -> str:
 
 
 def _options(arguments: argparse.Namespace, kind: str) -> tuple[tuple[str, str], ...]:
-    for name, only in ((TOKEN, "ntfy"), (CONTACT, "webpush")):
+    for name, only in ((TOKEN, "ntfy"), (EVENTS, "webhook"), (CONTACT, "webpush")):
         if getattr(arguments, name) and kind != only:
             raise InvalidInput(f"--{name} is for {only} channels.", "Leave it out.")
-    options: dict[str, str | None] = {TOKEN: arguments.token, CONTACT: arguments.contact}
+    options: dict[str, str | None] = {
+        name: getattr(arguments, name) for name in (TOKEN, EVENTS, CONTACT)
+    }
     return tuple((name, value) for name, value in options.items() if value)
 
 

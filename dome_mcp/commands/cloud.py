@@ -30,6 +30,7 @@ from dome_mcp.commands.cloud_account import (
     name_of,
     open_account,
     require_ours,
+    with_searched_index,
 )
 from dome_mcp.commands.cloud_plan import (
     CALLED,
@@ -75,11 +76,17 @@ async def init(invocation: Invocation) -> int:
     settings = local_settings(invocation)
     model = chosen_model(arguments.model, settings)
     kinds = KINDS if arguments.gateway else KINDS[:-1]
+    within = arguments.jurisdiction or settings.cloudflare.r2_jurisdiction
     wanted = _wanted(
-        _checked_name(name_of(invocation, settings)), kinds, model, location=arguments.location
+        _checked_name(name_of(invocation, settings)),
+        kinds,
+        model,
+        location=arguments.location,
+        jurisdiction=within,
     )
     async with open_account(settings) as api:
-        found = await inventory(api, {each.kind: each.name for each in wanted})
+        names: dict[Kind, str] = {each.kind: each.name for each in wanted}
+        found = await with_searched_index(api, await inventory(api, names, jurisdiction=within))
         plan = _Plan(tuple(wanted), found, model)
         _show(plan, output)
         await _check(api, plan, settings)
@@ -114,7 +121,12 @@ def _checked_name(name: str) -> str:
 
 
 def _wanted(
-    name: str, kinds: Sequence[Kind], model: EmbeddingModel, *, location: str | None
+    name: str,
+    kinds: Sequence[Kind],
+    model: EmbeddingModel,
+    *,
+    location: str | None,
+    jurisdiction: str | None,
 ) -> list[Wanted]:
     return [
         Wanted(
@@ -122,6 +134,7 @@ def _wanted(
             name,
             dimensions=model.dimensions if kind == "index" else 0,
             location=location,
+            jurisdiction=jurisdiction,
         )
         for kind in kinds
     ]
@@ -137,6 +150,11 @@ def _show(plan: _Plan, output: Output) -> None:
     output.line(f"Texts are embedded by {model.name}, {model.dimensions} dimensions.")
     needed = ", ".join((*(PERMISSIONS[each.kind] for each in plan.wanted), WORKERS_AI))
     output.line(f"The token needs: {needed}.")
+    if within := plan.wanted[0].jurisdiction:
+        output.line(
+            f"Database, bucket and queue are kept in the jurisdiction {within!r}, for good; "
+            "vectors are not, for Vectorize knows none."
+        )
     output.line()
     output.line("What the Free plan has, and what more costs (Workers Paid, $5 a month):", "bold")
     output.table(("service", "free", "beyond that"), arithmetic(model.dimensions))
@@ -152,8 +170,12 @@ async def _check(api: CloudflareApi, plan: _Plan, settings: Settings) -> None:
     """Sees to it that what has the names may be used, before anything is made."""
     for error in plan.inventory.refused.values():
         raise error
-    for kind, found in plan.inventory.found.items():
-        require_ours(kind, found, settings)
+    for wanted in plan.wanted:
+        found = plan.inventory.found.get(wanted.kind)
+        is_moved_to = found is not None and found.name != wanted.name
+        if not is_moved_to:
+            require_ours(wanted.kind, found, settings)
+        _require_jurisdiction(wanted, found)
     database, index = (plan.inventory.found.get(kind) for kind in ("database", "index"))
     if database is not None:
         there = await tables(api, database)
@@ -162,13 +184,25 @@ async def _check(api: CloudflareApi, plan: _Plan, settings: Settings) -> None:
                 f"The D1 database {database.name!r} holds something else than DOME.",
                 "Send another --name.",
             )
-    wanted = (plan.model.dimensions, "cosine")
-    if index is not None and index.shape != wanted:
+    needed = plan.model.dimensions
+    if index is not None and index.shape != (needed, "cosine"):
         dimensions, metric = index.shape
         raise Conflict(
             f"The Vectorize index {index.name!r} has {dimensions} dimensions ({metric}); "
-            f"{plan.model.name} needs {wanted[0]} (cosine).",
+            f"{plan.model.name} needs {needed} (cosine).",
             "Send another --name, or the --model it was made for.",
+        )
+
+
+def _require_jurisdiction(wanted: Wanted, found: Resource | None) -> None:
+    """A database or queue that is there stays where it is, which has to be where it is wanted."""
+    if found is None or found.kind not in ("database", "queue"):
+        return
+    if wanted.jurisdiction and found.jurisdiction != wanted.jurisdiction:
+        raise Conflict(
+            f"The {CALLED[found.kind]} {found.name!r} is not in the jurisdiction "
+            f"{wanted.jurisdiction!r}, and cannot be moved there.",
+            "Send another --name.",
         )
 
 
@@ -199,8 +233,12 @@ async def _carry_out(api: CloudflareApi, plan: _Plan, output: Output) -> dict[Ki
 def _configure(settings: Settings, made: Mapping[Kind, Resource], *, switches: bool) -> None:
     cloud = settings.cloudflare
     values = {SETTING[kind]: resource.key for kind, resource in made.items()}
+    # The first index, where vectors were moved to another: the database knows that one.
+    values["vectorize_index"] = cloud.vectorize_index or values["vectorize_index"]
     if cloud.cloudflare_account_id is not None:
         values["cloudflare_account_id"] = cloud.cloudflare_account_id
+    if within := made["bucket"].jurisdiction:
+        values["r2_jurisdiction"] = within
     if switches:
         values["backend"] = "cloudflare"
     set_values(settings.home / CONFIG_FILE, values)

@@ -2,16 +2,18 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from dome_mcp.backends.cloudflare.d1 import D1Database
 from dome_mcp.backends.cloudflare.http import CloudflareApi
 from dome_mcp.backends.cloudflare.provisioning import Kind, Resource, find
 from dome_mcp.cloudflare_account import account_of
 from dome_mcp.cloudflare_settings import PORT_NAMES
 from dome_mcp.commands.cloud_plan import CALLED, KINDS, PERMISSIONS, TOKEN_PAGE, WORKERS_AI
 from dome_mcp.commands.shell import Invocation
-from dome_mcp.core.errors import BackendRejected, ConfigurationError, Conflict
+from dome_mcp.core.errors import BackendError, BackendRejected, ConfigurationError, Conflict
 from dome_mcp.settings import CONFIG_FILE, Settings
+from dome_mcp.store import meta
 
 LOCAL: Mapping[str, str] = dict.fromkeys(("backend", *PORT_NAMES), "embedded")
 """Options that make settings readable while the account's resources are not yet named."""
@@ -76,8 +78,12 @@ def kinds_of(settings: Settings) -> tuple[Kind, ...]:
     return KINDS if settings.cloudflare.ai_gateway else KINDS[:-1]
 
 
-async def inventory(api: CloudflareApi, names: Mapping[Kind, str]) -> Inventory:
+async def inventory(
+    api: CloudflareApi, names: Mapping[Kind, str], *, jurisdiction: str | None
+) -> Inventory:
     """Looks for a resource of each kind by its name; one that may not be looked for stops none.
+
+    The bucket is looked for in the `jurisdiction`.
 
     Raises:
         BackendUnavailable: the account cannot be reached.
@@ -86,10 +92,29 @@ async def inventory(api: CloudflareApi, names: Mapping[Kind, str]) -> Inventory:
     refused: dict[Kind, BackendRejected] = {}
     for kind, name in names.items():
         try:
-            found[kind] = await find(api, kind, name)
+            found[kind] = await find(api, kind, name, jurisdiction=jurisdiction)
         except BackendRejected as error:
             refused[kind] = error
     return Inventory(found, refused)
+
+
+async def with_searched_index(api: CloudflareApi, found: Inventory) -> Inventory:
+    """The same, with the index that `reindex --to` moved to in place of the first.
+
+    Raises:
+        BackendError: that one cannot be looked for.
+    """
+    database = found.found.get("database")
+    if database is None:
+        return found
+    try:
+        rows = await D1Database(api, database.key).query(meta.facts((meta.VECTOR_INDEX,)))
+    except BackendError:
+        return found  # It has no tables yet, or whoever reads it next says what is wrong.
+    if not rows:
+        return found
+    index = await find(api, "index", str(rows[0]["value"]))
+    return replace(found, found={**found.found, "index": index})
 
 
 def require_ours(kind: Kind, found: Resource | None, settings: Settings) -> None:

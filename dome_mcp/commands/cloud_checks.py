@@ -1,4 +1,8 @@
-"""The part of a check-up that looks at the Cloudflare account; nothing is written there."""
+"""The part of a check-up that looks at the Cloudflare account.
+
+Nothing is written there but one small object of the bucket, which is removed at once: whether a
+token may write objects cannot be told in another way, and one that may not loses the first file.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -8,17 +12,19 @@ from typing import Any
 
 import httpx
 
-from dome_mcp.backends.cloudflare.refusals import NO_ROUTE, Reader, Refusal, Verdict
 from dome_mcp.backends.cloudflare.vectorize_index import METADATA_INDEXES, VectorizeIndex
+from dome_mcp.backends.cloudflare.verdicts import NO_ROUTE, Reader, Refusal, Verdict
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.cloudflare_wiring import CloudDrivers
 from dome_mcp.commands.machine import check_embedder, check_language_model
 from dome_mcp.core.errors import BackendError, BackendRejected, ConfigurationError, DomeError
 from dome_mcp.core.ports import Embedder
 from dome_mcp.services.integrity import Finding
+from dome_mcp.services.reindexing import index_facts
 from dome_mcp.settings import DATABASE_FILE, NO_MODEL, Settings
+from dome_mcp.store import meta
 from dome_mcp.store.schema import missing
-from dome_mcp.wiring import embedder_of, index_facts, model_name
+from dome_mcp.wiring import embedder_of, model_name, vector_place
 
 Check = Callable[[], Awaitable[Finding]]
 
@@ -29,6 +35,8 @@ _MAX_SKEW_SECONDS = 60.0
 _REFUSED_SKEW_SECONDS = 15 * 60.0
 """R2 refuses a signature whose time is further off than that, as S3 does."""
 _DEFAULT_GATEWAY = "default"
+_PROBE = "doctor/write-check"
+"""A key that no note can have."""
 _MAKE_ONE = (
     "Make a token at https://dash.cloudflare.com/profile/api-tokens and set CLOUDFLARE_API_TOKEN."
 )
@@ -58,8 +66,9 @@ async def _checks(cloud: CloudDrivers) -> tuple[list[tuple[str, Check]], list[Fi
         checks.append(("queue", lambda: _check_queue(cloud)))
     if places.ai_gateway is not None:
         checks.append(("AI Gateway", lambda: _check_gateway(cloud)))
+    known = await _known(cloud)
     try:
-        embedder = await _embedder(cloud)
+        embedder = _embedder(cloud, known)
     except ConfigurationError as error:
         embedder = None
         if places.embeddings == "cloudflare":  # One on this machine is checked with the machine.
@@ -67,29 +76,45 @@ async def _checks(cloud: CloudDrivers) -> tuple[list[tuple[str, Check]], list[Fi
     if embedder is not None and places.embeddings == "cloudflare":
         checks.append(("embedding model", partial(check_embedder, embedder)))
     if embedder is not None and places.vectors == "cloudflare":
-        checks.append(("Vectorize", partial(_check_index, cloud, embedder)))
+        index = _searched_index(settings, known)
+        checks.append(("Vectorize", partial(_check_index, cloud, embedder, index)))
     if settings.llm_url is None and settings.llm_model is not None:
         model = cloud.language_model(settings.llm_model)
         checks.append(("language model", partial(check_language_model, model)))
     return checks, unusable
 
 
-async def _embedder(cloud: CloudDrivers) -> Embedder | None:
-    """The model that DOME would open with, None for none."""
+async def _known(cloud: CloudDrivers) -> Mapping[str, str]:
+    """What the database says of its vectors; nothing where there is none yet."""
     settings = cloud.settings
-    if settings.embedding_model == NO_MODEL:
-        return None
-    known: Mapping[str, str] = {}
     file = settings.home / DATABASE_FILE
     try:
         if settings.cloudflare.database == "cloudflare":
-            known = await index_facts(cloud.database())
-        elif file.exists():
+            return await index_facts(cloud.database())
+        if file.exists():
             async with SqliteDatabase.open(file) as database:
-                known = await index_facts(database)
+                return await index_facts(database)
     except BackendError:
         pass  # Nothing is recorded yet, or the check of the database says what is wrong.
-    return embedder_of(settings, cloud, model_name(settings, known))
+    return {}
+
+
+def _embedder(cloud: CloudDrivers, known: Mapping[str, str]) -> Embedder | None:
+    """The model that DOME would open with, None for none.
+
+    Raises:
+        ConfigurationError: there is no such model.
+    """
+    if cloud.settings.embedding_model == NO_MODEL:
+        return None
+    return embedder_of(cloud.settings, cloud, model_name(cloud.settings, known))
+
+
+def _searched_index(settings: Settings, known: Mapping[str, str]) -> str:
+    """The index of the settings, or the one that its vectors were moved to."""
+    is_here = known.get(meta.VECTOR_PLACE) == vector_place(settings, known)
+    moved_to = known.get(meta.VECTOR_INDEX) if is_here else None
+    return moved_to or str(settings.cloudflare.vectorize_index)
 
 
 async def _guarded(name: str, check: Check) -> Finding:
@@ -162,14 +187,37 @@ async def _check_database(cloud: CloudDrivers) -> Finding:
 
 async def _check_bucket(cloud: CloudDrivers) -> Finding:
     async with cloud.blobs() as blobs:
-        await blobs.keys("doctor")
-    return Finding("R2", "ok", f"{cloud.settings.cloudflare.r2_bucket} can be listed")
+        await blobs.keys(_PROBE)
+        await blobs.put(_PROBE, b"")
+        await blobs.delete(_PROBE)
+    places = cloud.settings.cloudflare
+    within = f" in the jurisdiction {places.r2_jurisdiction}" if places.r2_jurisdiction else ""
+    return Finding("R2", "ok", f"{places.r2_bucket}{within} can be listed and written")
 
 
 async def _check_queue(cloud: CloudDrivers) -> Finding:
     queue_id = cloud.settings.cloudflare.queue_id
     facts = await _get(cloud, f"/queues/{queue_id}", "queue", "DOME_QUEUE_ID")
-    return Finding("queue", "ok", str(facts.get("queue_name", queue_id)))
+    name = str(facts.get("queue_name", queue_id))
+    if (facts.get("settings") or {}).get("delivery_paused"):
+        hint = f"Run: wrangler queues resume-delivery {name}"
+        return Finding("queue", "warning", f"{name} delivers nothing: it is paused", hint)
+    return Finding("queue", "ok", f"{name}, {_consumer(facts, name)}")
+
+
+def _consumer(facts: Mapping[str, Any], name: str) -> str:
+    """Who takes the queue's messages. Without one all is sent too, only some seconds later."""
+    kinds = [each.get("type") for each in facts.get("consumers") or []]
+    if "worker" in kinds:
+        return "a Worker takes its messages"
+    if "http_pull" in kinds:
+        return "companions take its messages"
+    if facts.get("consumers_total_count"):
+        return "which has a consumer"
+    return (
+        "without a consumer: companions look for themselves every ten seconds, and need none; "
+        f"`wrangler queues consumer http add {name}` lets them know at once"
+    )
 
 
 async def _check_gateway(cloud: CloudDrivers) -> Finding:
@@ -180,8 +228,7 @@ async def _check_gateway(cloud: CloudDrivers) -> Finding:
     return Finding("AI Gateway", "ok", str(name))
 
 
-async def _check_index(cloud: CloudDrivers, embedder: Embedder) -> Finding:
-    name = str(cloud.settings.cloudflare.vectorize_index)
+async def _check_index(cloud: CloudDrivers, embedder: Embedder, name: str) -> Finding:
     path = f"/vectorize/v2/indexes/{name}"
     facts = await _get(cloud, path, "Vectorize index", "DOME_VECTORIZE_INDEX")
     config = facts.get("config") or {}
@@ -197,16 +244,11 @@ async def _check_index(cloud: CloudDrivers, embedder: Embedder) -> Finding:
             f"DOME_VECTORIZE_INDEX={name}-2 and run `dome-mcp reindex`.",
         )
     there = await VectorizeIndex(cloud.api, name).metadata_indexes()
-    lacking = {key: kind for key, kind in METADATA_INDEXES.items() if there.get(key) != kind}
+    lacking = [key for key, kind in METADATA_INDEXES.items() if there.get(key) != kind]
     if lacking:
-        commands = "; ".join(
-            f"wrangler vectorize create-metadata-index {name} --property-name={key} --type={kind}"
-            for key, kind in lacking.items()
-        )
         words = f"{name} cannot filter by {', '.join(lacking)}"
-        return Finding(
-            "Vectorize", "problem", words, f"Run: {commands}; then `dome-mcp reindex --all`."
-        )
+        hint = "Run `dome-mcp reindex`, which makes that good and sends the vectors again."
+        return Finding("Vectorize", "problem", words, hint)
     return Finding("Vectorize", "ok", f"{name}, {dimensions} dimensions by {metric}")
 
 

@@ -6,12 +6,13 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import cast
+from typing import Protocol, cast, runtime_checkable
 
 from dome_mcp.app import Dome, opened
 from dome_mcp.backends.embedded.blobs import FileBlobs
 from dome_mcp.backends.embedded.models import CARRIED
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
+from dome_mcp.commands.blob_keys import is_ours
 from dome_mcp.commands.indexing import index_state, wait_for_vectors
 from dome_mcp.commands.machine import (
     check_carried_model,
@@ -22,13 +23,15 @@ from dome_mcp.commands.machine import (
 )
 from dome_mcp.commands.output import Output, Progress
 from dome_mcp.commands.shell import FAILED, Invocation
-from dome_mcp.core.errors import BackendError, ConfigurationError, DomeError
-from dome_mcp.intake import parse_text
-from dome_mcp.services.companions import companion_state
+from dome_mcp.core.errors import BackendError, ConfigurationError, DomeError, InvalidInput
+from dome_mcp.core.mail_routes import is_by_cloudflare
+from dome_mcp.services.channels import list_channels
+from dome_mcp.services.companions import companion_state, unserved
 from dome_mcp.services.integrity import Finding, Level, examine, findings
 from dome_mcp.services.repair import repair
 from dome_mcp.services.status import counts
 from dome_mcp.settings import Settings
+from dome_mcp.texts import parse_text
 
 _ABANDONED_AFTER = timedelta(hours=1)
 _OFF = "off"
@@ -39,6 +42,13 @@ _MARKS: dict[Level, tuple[str, str]] = {
     "warning": ("warning", "yellow"),
     "problem": ("PROBLEM", "bold red"),
 }
+
+
+@runtime_checkable
+class _DatedBlobs(Protocol):
+    """A blob store that remembers when it was given the bytes of a key."""
+
+    async def written_at(self, key: str) -> datetime | None: ...
 
 
 async def doctor(invocation: Invocation) -> int:
@@ -52,6 +62,10 @@ async def doctor(invocation: Invocation) -> int:
         found += [Finding("settings", "problem", problem) for problem in error.problems]
         return _report(found, done, output)
     found += check_settings(settings)
+    if settings.api_url is not None:
+        if invocation.arguments.repair:
+            raise InvalidInput("--repair needs the data folder.", "Run it where the data are.")
+        return _report([*found, *await _check_server(settings)], done, output)
     with output.progress() as show:
         show("checking", 0, None)
         try:
@@ -80,6 +94,13 @@ async def _check_account(settings: Settings) -> list[Finding]:
     # Here, so that whoever has all on this machine does not need it.
     checks = importlib.import_module("dome_mcp.commands.cloud_checks")
     return cast("list[Finding]", await checks.check_account(settings))
+
+
+async def _check_server(settings: Settings) -> list[Finding]:
+    """What answers at DOME_API_URL, and whom the token stands for there."""
+    # Here, so that whoever has the data on this machine does not wait for what it imports.
+    over_api = importlib.import_module("dome_mcp.commands.over_api")
+    return cast("list[Finding]", await over_api.check(settings))
 
 
 async def _open(settings: Settings, stack: AsyncExitStack, found: list[Finding]) -> Dome:
@@ -119,6 +140,7 @@ async def _check_data(dome: Dome) -> list[Finding]:
     seen = await examine(dome.ports, is_abandoned=partial(_is_abandoned, dome))
     found += findings(seen)
     found += await _check_companion(dome)
+    found += await _check_mail(dome)
     index = await index_state(dome)
     if index.note and dome.ports.embedder is not None:
         found.append(Finding("index", "warning", index.note, "Run `dome-mcp reindex`."))
@@ -137,7 +159,20 @@ async def _check_companion(dome: Dome) -> list[Finding]:
         late = f"what it has to do is {round(state.lag_seconds)} s late"
         found.append(Finding("companion", "warning", late, "See companion.log."))
     found += [Finding("companion", "warning", error) for error in state.last_errors]
+    for each in await unserved(dome.ports.database, user_id=dome.user_id):
+        waiting = f"to be sent by the channel {each.channel}: {each.deliveries}. {each.reason}"
+        found.append(Finding("companion", "warning", waiting))
     return found
+
+
+async def _check_mail(dome: Dome) -> list[Finding]:
+    """Whether Cloudflare takes mail to the addresses of channels that it is to bring it to."""
+    channels = [each.channel for each in await list_channels(dome.ports, user_id=dome.user_id)]
+    addresses = [each.address for each in channels if is_by_cloudflare(each.address)]
+    if not addresses or not dome.settings.cloudflare.has_account:
+        return []
+    checks = importlib.import_module("dome_mcp.commands.cloud_mail_checks")
+    return cast("list[Finding]", await checks.check_mail(dome.settings, addresses))
 
 
 async def _repair(dome: Dome, show: Progress) -> list[str]:
@@ -156,10 +191,12 @@ async def _repair(dome: Dome, show: Progress) -> list[str]:
 
 
 async def _is_abandoned(dome: Dome, key: str) -> bool:
+    """Whether a blob that no note names is DOME's, and older than a note takes to be stored."""
     blobs = dome.ports.blobs
-    if not isinstance(blobs, FileBlobs):
+    # A folder on this machine is DOME's alone; a bucket may be shared.
+    if not isinstance(blobs, _DatedBlobs) or not (isinstance(blobs, FileBlobs) or is_ours(key)):
         return False
-    written: datetime | None = await blobs.written_at(key)
+    written = await blobs.written_at(key)
     return written is not None and written < dome.now() - _ABANDONED_AFTER
 
 

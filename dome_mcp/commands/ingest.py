@@ -1,5 +1,6 @@
 """`dome-mcp ingest`: files, folders, web pages, text and lines of JSON become notes."""
 
+import importlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +15,13 @@ from dome_mcp.commands.tally import Tally, report
 from dome_mcp.commands.typed import STANDARD_INPUT, labels_of, read_text, whole_path
 from dome_mcp.core.drafts import Labels
 from dome_mcp.core.errors import BackendUnavailable, DomeError, InvalidInput, QuotaExhausted
-from dome_mcp.intake import ingest_text, ingest_url
+from dome_mcp.core.model import IndexState
+from dome_mcp.intake import ingest_url
 from dome_mcp.settings import Settings
+from dome_mcp.texts import ingest_text
+
+_OF_ONE_PAGE = ("web", "markdown conversion")
+"""The backends without which one page is not read; without the others nothing can be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,9 @@ async def ingest(invocation: Invocation) -> int:
     labels = labels_of(invocation.arguments)
     settings = allowing(invocation.settings(), sources.paths)
     tally = Tally()
+    if settings.api_url is not None:
+        await _store_there(invocation, settings, sources, tally)
+        return report(tally, IndexState(), invocation.output)
     async with opened(settings) as dome:
         with invocation.output.progress() as show:
             await _store(dome, sources, labels, tally=tally, show=show)
@@ -52,6 +61,24 @@ def allowing(settings: Settings, paths: Sequence[str]) -> Settings:
     """
     named = tuple(map(whole_path, paths))
     return replace(settings, allowed_roots=(*settings.allowed_roots, *named))
+
+
+async def _store_there(
+    invocation: Invocation, settings: Settings, sources: _Sources, tally: Tally
+) -> None:
+    if sources.lines is not None:
+        raise InvalidInput("--jsonl needs the data folder.", "Run it where the data are.")
+    text = await read_text(STANDARD_INPUT) if sources.has_text else None
+    # Late, so that whoever has the data on this machine does not wait for what it imports.
+    over_api = importlib.import_module("dome_mcp.commands.over_api")
+    await over_api.store(
+        settings,
+        invocation.arguments,
+        paths=sources.paths,
+        urls=sources.urls,
+        text=text,
+        tally=tally,
+    )
 
 
 async def _store(
@@ -72,10 +99,8 @@ async def _store(
 async def _store_page(dome: Dome, url: str, labels: Labels, tally: Tally) -> None:
     try:
         tally.add(url, await ingest_url(dome, url, labels))
-    except QuotaExhausted:
-        raise
-    except BackendUnavailable as error:
-        if error.backend != "web":
+    except (BackendUnavailable, QuotaExhausted) as error:
+        if error.backend not in _OF_ONE_PAGE:
             raise
         tally.fail(url, error)
     except DomeError as error:

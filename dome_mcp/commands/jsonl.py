@@ -15,7 +15,7 @@ from dome_mcp.commands.typed import line_batches
 from dome_mcp.core.drafts import Labels, NoteDraft
 from dome_mcp.core.errors import DomeError, InvalidInput
 from dome_mcp.core.timestamps import parse_instant
-from dome_mcp.intake import draft_of_text
+from dome_mcp.texts import draft_of_text
 
 _FIELDS = ("text", "title", "tags", "context", "source", "created_at")
 

@@ -15,6 +15,8 @@ from dome_mcp.services.integrity import Finding
 from dome_mcp.settings import Settings
 
 _MANIFEST = "manifest.json"
+_SHORT_ANSWER_TOKENS = 256
+"""Enough for models that think before they speak."""
 _FIXED = {(3, 44): 6, (3, 50): 7}
 """Releases that got the fix of 3.51.3 later, and the patch that brought it."""
 
@@ -132,7 +134,7 @@ async def check_language_model(model: LanguageModel | None) -> Finding:
     if model is None:
         return Finding("language model", "ok", "none; answers quote the notes")
     try:
-        await model.complete([Turn("user", "Say OK.")], max_tokens=8)
+        await model.complete([Turn("user", "Say OK.")], max_tokens=_SHORT_ANSWER_TOKENS)
     except DomeError as error:
         return Finding("language model", "problem", error.message, error.hint)
     return Finding("language model", "ok", f"{model.model} answers")

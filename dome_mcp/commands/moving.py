@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, replace
 import anyio
 
 from dome_mcp.app import Dome, opened
+from dome_mcp.backends.cloudflare.d1 import D1Database
 from dome_mcp.backends.embedded.stored_vectors import StoredVectors
 from dome_mcp.cloudflare_settings import PORT_NAMES, WORKERS_AI_PREFIX
 from dome_mcp.commands.config_file import set_values
 from dome_mcp.commands.output import Output, Progress
+from dome_mcp.commands.push_allowance import told_how_to_go_on, warn
 from dome_mcp.commands.shell import FAILED, Invocation
 from dome_mcp.core.errors import BackendUnavailable, InvalidInput, NotFound
 from dome_mcp.core.ports import Ports
@@ -18,6 +20,7 @@ from dome_mcp.services.companions import companion_state
 from dome_mcp.services.figures import overall_figures
 from dome_mcp.services.moving import FILES, NOTES, Sides, move_user
 from dome_mcp.services.moving_check import Verdict, verify_user
+from dome_mcp.services.moving_cost import Cost, cost_of_moving
 from dome_mcp.services.moving_progress import Move, Step, VectorReader
 from dome_mcp.services.users import list_users
 from dome_mcp.setting_values import Backend
@@ -69,7 +72,10 @@ async def pull(invocation: Invocation) -> int:
     """
     cloud = invocation.settings(options={"backend": "cloudflare"})
     async with _both(cloud) as (local, remote):
-        return await _move(invocation, remote, local, to="embedded", vectors=None)
+        # Those of the ledger: Vectorize itself would be asked for 20 at a time.
+        held = remote.ports.vectors
+        vectors = held if isinstance(held, VectorReader) else None
+        return await _move(invocation, remote, local, to="embedded", vectors=vectors)
 
 
 @asynccontextmanager
@@ -88,8 +94,9 @@ async def _both(cloud: Settings) -> AsyncIterator[tuple[Dome, Dome]]:
         cloudflare=replace(cloud.cloudflare, **here),
         embedding_model=None if model.startswith(WORKERS_AI_PREFIX) else cloud.embedding_model,
     )
-    async with opened(local) as at_home, opened(cloud) as away:
-        yield at_home, away
+    with told_how_to_go_on():
+        async with opened(local) as at_home, opened(cloud) as away:
+            yield at_home, away
 
 
 def _reader(local: Dome, remote: Dome) -> VectorReader | None:
@@ -108,6 +115,7 @@ async def _move(
         output.remark("A companion fires the reminders of this side: stop it before the other one")
         output.remark("does, or they are sent twice.")
     user_ids = await user_ids_of(invocation.arguments.user, source)
+    cost = await _expected(user_ids, source.ports, target.ports, output)
     with output.progress() as show:
         moved = await move_users(user_ids, source.ports, target.ports, vectors=vectors, show=show)
     pending = (await overall_figures(target.ports.database, now=target.now())).chunks_pending
@@ -115,10 +123,30 @@ async def _move(
     switches = invocation.arguments.switch and is_whole
     if switches:
         set_values(target.settings.home / CONFIG_FILE, {"backend": to})
-    _report(moved, pending, output, to=to, switched=switches)
+    _report(moved, pending, output, to=to, switched=switches, rows=_rows(cost, target.ports))
     if switches and invocation.variables.get(_VARIABLE, to) != to:
         output.remark(f"{_VARIABLE} in the environment still names the other one.")
     return 0 if is_whole else FAILED
+
+
+async def _expected(
+    user_ids: Sequence[str], source: Ports, target: Ports, output: Output
+) -> Cost | None:
+    """What a move to D1 writes, and a warning where that is more than a day has; else None."""
+    if not isinstance(target.database, D1Database):
+        return None
+    cost = await cost_of_moving(
+        user_ids, source.database, target.database, with_vectors=target.vectors is not None
+    )
+    warn(cost, output)
+    return cost
+
+
+def _rows(cost: Cost | None, target: Ports) -> Mapping[str, int]:
+    """The rows that a move to D1 was expected to write, and those that it did."""
+    if cost is None or not isinstance(target.database, D1Database):
+        return {}
+    return {"rows_expected": cost.rows, "rows_written": target.database.rows_written}
 
 
 async def move_users(
@@ -183,7 +211,13 @@ async def user_ids_of(named: str | None, source: Dome) -> list[str]:
 
 
 def _report(
-    moved: Mapping[str, Moved], pending: int, output: Output, *, to: Backend, switched: bool
+    moved: Mapping[str, Moved],
+    pending: int,
+    output: Output,
+    *,
+    to: Backend,
+    switched: bool,
+    rows: Mapping[str, int],
 ) -> None:
     output.value(
         {
@@ -197,8 +231,23 @@ def _report(
             "verified": all(each.is_whole for each in moved.values()),
             "pending_chunks": pending,
             "switched": switched,
+            **rows,
         }
     )
+    _print_moved(moved, output)
+    if pending:
+        output.line(
+            f"{pending} chunks wait for their vector; a server makes them, or `dome-mcp reindex`."
+        )
+    if rows:
+        output.line(f"{rows['rows_written']:,} rows were written on D1.")
+    if switched:
+        output.line(f"DOME now uses {'Cloudflare' if to == 'cloudflare' else 'this machine'}.")
+    else:
+        output.line(f'To use it, put backend = "{to}" into config.toml, or add --switch.')
+
+
+def _print_moved(moved: Mapping[str, Moved], output: Output) -> None:
     for user_id, each in moved.items():
         output.line(f"{user_id}: {_told(each.moves)}", "bold")
         for key in each.moves[FILES].lost[:_SHOWN]:
@@ -210,14 +259,6 @@ def _report(
         output.line("There is nothing to move.")
     elif all(each.is_whole for each in moved.values()):
         output.line("Read back from both sides and compared: everything has arrived.", "green")
-    if pending:
-        output.line(
-            f"{pending} chunks wait for their vector; a server makes them, or `dome-mcp reindex`."
-        )
-    if switched:
-        output.line(f"DOME now uses {'Cloudflare' if to == 'cloudflare' else 'this machine'}.")
-    else:
-        output.line(f'To use it, put backend = "{to}" into config.toml, or add --switch.')
 
 
 def _told(moves: Mapping[str, Move]) -> str:

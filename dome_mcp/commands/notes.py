@@ -16,8 +16,8 @@ from dome_mcp.commands.typed import decoded, filter_of, read_text
 from dome_mcp.core.errors import DomeError, InvalidInput
 from dome_mcp.core.model import Note, NoteChanges
 from dome_mcp.core.timestamps import local_iso
-from dome_mcp.intake import update_note
 from dome_mcp.services import notes as service
+from dome_mcp.texts import update_note
 
 
 async def list_notes(invocation: Invocation) -> int:

@@ -21,7 +21,7 @@ from dome_mcp.commands.tally import Tally
 from dome_mcp.core.drafts import Labels, NoteDraft, draft_note
 from dome_mcp.core.errors import DomeError
 from dome_mcp.core.model import Document, Original
-from dome_mcp.documents import markdown
+from dome_mcp.documents import markdown_text
 from dome_mcp.documents.assembly import Source
 from dome_mcp.documents.registry import SUPPORTED_EXTENSIONS
 from dome_mcp.sources.files import read_file, walk
@@ -129,10 +129,10 @@ def _draft(dome: Dome, file: Path, labels: Labels) -> NoteDraft:
         excluded=(settings.home,),
     )
     text = source.data.decode("utf-8-sig", "replace").replace("\r\n", "\n")
-    front_matter, body = markdown.split_front_matter(text)
+    front_matter, body = markdown_text.split_front_matter(text)
     also = aliases(text)
     words = to_markdown(body) + (f"\n\nAlso called: {', '.join(also)}.\n" if also else "")
-    document = markdown.parse(words.encode(), Source(source.filename, "text/markdown", "utf-8"))
+    document = markdown_text.parse_text(words, Source(source.filename, "text/markdown", "utf-8"))
     document = replace(document, tags=front_matter.tags)
     title = labels.title or front_matter.title or file.stem
     return draft_note(

@@ -6,7 +6,6 @@ finds the rest by the hash of its bytes, without parsing it again.
 
 import os
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -18,6 +17,7 @@ from dome_mcp.commands.tally import Tally
 from dome_mcp.core.drafts import Labels, NoteDraft, clean_context
 from dome_mcp.core.errors import BackendUnavailable, DomeError, QuotaExhausted
 from dome_mcp.core.identifiers import content_hash
+from dome_mcp.documents.foreign import FOREIGN_EXTENSIONS
 from dome_mcp.documents.registry import SUPPORTED_EXTENSIONS
 from dome_mcp.intake import draft_of_path
 from dome_mcp.services.ingest import contents_present, ingest, ingest_many
@@ -95,6 +95,9 @@ async def _write_singly(
 
 def _files(dome: Dome, named: Sequence[str], tally: Tally) -> list[Path]:
     """The files to read, each once, in order; what is named and not there fails by itself."""
+    extensions = SUPPORTED_EXTENSIONS
+    if dome.converter is not None:
+        extensions |= FOREIGN_EXTENSIONS & dome.converter.content_types.keys()
     found: dict[Path, None] = {}
     for name in named:
         try:
@@ -102,7 +105,7 @@ def _files(dome: Dome, named: Sequence[str], tally: Tally) -> list[Path]:
                 walk(
                     [name],
                     roots=dome.settings.allowed_roots,
-                    extensions=SUPPORTED_EXTENSIONS,
+                    extensions=extensions,
                     excluded=(dome.settings.home,),
                     on_skipped=lambda path, reason: tally.skip(str(path), reason),
                 )
@@ -178,9 +181,7 @@ async def _drafts(
 
     async def parse(file: Path) -> None:
         try:
-            drafts[file] = await anyio.to_thread.run_sync(
-                partial(draft_of_path, dome, str(file), labels), limiter=parsing
-            )
+            drafts[file] = await draft_of_path(dome, str(file), labels, limiter=parsing)
         except DomeError as error:
             tally.fail(str(file), error)
 

@@ -17,7 +17,7 @@ from dome_mcp.commands.tally import Tally
 from dome_mcp.core.drafts import MAX_SOURCE, MAX_TAGS, MAX_TITLE, Labels, NoteDraft
 from dome_mcp.core.errors import DomeError
 from dome_mcp.core.timestamps import parse_instant
-from dome_mcp.intake import draft_of_text
+from dome_mcp.texts import draft_of_text
 
 _AT_ONCE = 100
 _TITLES = ("title", "name")

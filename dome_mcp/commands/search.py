@@ -1,8 +1,11 @@
 """`dome-mcp search` and `dome-mcp ask`."""
 
+import importlib
 import shutil
 import textwrap
 from datetime import tzinfo
+from types import ModuleType
+from typing import cast
 
 from dome_mcp.app import Dome, opened
 from dome_mcp.commands.output import Output
@@ -31,10 +34,13 @@ async def search(invocation: Invocation) -> int:
         among=filter_of(arguments, settings.timezone),
         offset=arguments.offset,
     )
-    async with opened(settings) as dome:
-        if arguments.mode != "keyword":
-            await _load_model(dome)
-        result = await searching.search(request, dome.ports, user_id=dome.user_id)
+    if settings.api_url is not None:
+        result = cast("SearchResult", await _over_api().search(settings, arguments))
+    else:
+        async with opened(settings) as dome:
+            if arguments.mode != "keyword":
+                await _load_model(dome)
+            result = await searching.search(request, dome.ports, user_id=dome.user_id)
     invocation.output.value(search_shape(result, settings.timezone))
     _print_passages(result, request, settings.timezone, output=invocation.output)
     return 0
@@ -49,17 +55,25 @@ async def ask(invocation: Invocation) -> int:
         limit=arguments.limit,
         among=filter_of(arguments, settings.timezone),
     )
-    async with opened(settings) as dome:
-        await _load_model(dome)
-        answer = await answering.answer(
-            question,
-            dome.ports,
-            user_id=dome.user_id,
-            now=dome.now().astimezone(settings.timezone),
-        )
+    if settings.api_url is not None:
+        answer = cast("Answer", await _over_api().ask(settings, arguments))
+    else:
+        async with opened(settings) as dome:
+            await _load_model(dome)
+            answer = await answering.answer(
+                question,
+                dome.ports,
+                user_id=dome.user_id,
+                now=dome.now().astimezone(settings.timezone),
+            )
     invocation.output.value(answer_shape(answer, settings.timezone))
     _print_answer(answer, settings.timezone, invocation.output)
     return 0
+
+
+def _over_api() -> ModuleType:
+    # Late, so that whoever has the data on this machine does not wait for what it imports.
+    return importlib.import_module("dome_mcp.commands.over_api")
 
 
 async def _load_model(dome: Dome) -> None:

@@ -22,6 +22,10 @@ async def serve(invocation: Invocation) -> int:
     options = _given(invocation.arguments)
     if getattr(invocation.arguments, "http", False):
         settings = invocation.settings(shows_warnings=False, options=options)
+        if settings.api_url is not None:
+            raise InvalidInput(
+                "DOME_API_URL says that the data are elsewhere.", "Unset it to serve those here."
+            )
         # A server on standard input and output is to answer before all of this is imported.
         serving = importlib.import_module("dome_mcp.remote.serving")
         return await serving.serve_http(settings)

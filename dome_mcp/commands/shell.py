@@ -23,6 +23,12 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 
+_WITHOUT_DATA = frozenset(
+    {"serve:serve", "search:search", "search:ask", "ingest:ingest", "doctor:doctor"}
+    | {"config:show", "config:connect"}
+)
+"""The commands that also work where another DOME has the data."""
+
 _CALLERS_FAULT = (InvalidInput, NotFound, Forbidden, ConfigurationError)
 
 
@@ -53,9 +59,18 @@ class Invocation:
             overrides |= options or {}
             self._settings = settings_module.load(self.variables, overrides=overrides)
             _configure_logging(self._settings)
+            self._require_data(self._settings)
             for warning in self._settings.warnings if shows_warnings else ():
                 self.output.remark(f"warning: {warning}")
         return self._settings
+
+    def _require_data(self, settings: Settings) -> None:
+        if settings.api_url is not None and self.arguments.run not in _WITHOUT_DATA:
+            raise InvalidInput(
+                "This command needs the data folder, and DOME_API_URL says that the data are "
+                f"at {settings.api_url}.",
+                "Run it there, or unset DOME_API_URL.",
+            )
 
     @property
     def shows_tracebacks(self) -> bool:

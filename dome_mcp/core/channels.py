@@ -37,6 +37,11 @@ TOKEN = "token"  # noqa: S105  the option's name
 """Option of `ntfy`: the access token of its server."""
 SECRET = "secret"  # noqa: S105  the option's name
 """Option of `webhook`: what its signatures are made with."""
+EVENTS = "events"
+"""Option of `webhook`: what it is told of besides reminders, separated by commas."""
+INGESTION_COMPLETE = "ingestion_complete"
+"""The event that a job's note is stored and found by all searches."""
+EVENT_NAMES = frozenset({INGESTION_COMPLETE})
 CONTACT = "contact"
 """Option of `webpush`: the mailto: or https: address that push services may complain to."""
 
@@ -106,11 +111,17 @@ def checked(channel: Channel, *, allow_private: bool) -> Channel:
         options=tuple(sorted(options.items())),
     )
     _check_address(stored, allow_private=allow_private)
+    _check_events(stored)
     return stored
 
 
 def option(channel: Channel, name: str) -> str | None:
     return dict(channel.options).get(name)
+
+
+def hears_of(channel: Channel, event: str) -> bool:
+    """Whether the user wants this channel told of such events."""
+    return event in _events(channel)
 
 
 def may_be_private(channel: Channel) -> bool:
@@ -169,6 +180,20 @@ def ntfy_topic(address: str) -> tuple[str, str]:
     if not _TOPIC.fullmatch(topic) or parts.query:
         raise _not_an_address("ntfy")
     return f"{parts.scheme}://{parts.netloc}/", topic
+
+
+def _events(channel: Channel) -> set[str]:
+    return {each.strip() for each in (option(channel, EVENTS) or "").split(",") if each.strip()}
+
+
+def _check_events(channel: Channel) -> None:
+    events = _events(channel)
+    if events and channel.kind != "webhook":
+        raise InvalidInput("Only a webhook is told of events.", "Leave the events out.")
+    if events - EVENT_NAMES:
+        raise InvalidInput(
+            "There is no such event.", f"Send any of {', '.join(sorted(EVENT_NAMES))}."
+        )
 
 
 def _check_address(channel: Channel, *, allow_private: bool) -> None:

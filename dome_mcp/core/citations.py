@@ -118,12 +118,12 @@ def check(
     units: Sequence[Unit],
     *,
     passages: Sequence[Passage],
-    cosines: Sequence[Sequence[float]] | None = None,
+    similarity: Sequence[Sequence[float]] | None = None,
 ) -> Checked:
     """The claims as one text again, each with the citations that hold.
 
     `units` are those of `passages`, which are in the order the claims cite them by;
-    `cosines[c][u]` compares claim and unit, where a model could.
+    `similarity[c][u]` is how close claim and unit are (closeness.py), where a model could tell.
     """
     evidence = _Evidence.of(units, passages)
     register = _Register(passages)
@@ -135,7 +135,7 @@ def check(
         refused = refused or text != claim.text or _refuses(text)
         if not any(map(str.isalnum, text)):
             continue
-        found = evidence.supporting(claim, cosines[index] if cosines else None)
+        found = evidence.supporting(claim, similarity[index] if similarity else None)
         marks = "".join(f"[{n}]" for n in dict.fromkeys(map(register.number, found)))
         if not marks and _needs_support(claim):
             marks = UNSUPPORTED
@@ -171,21 +171,21 @@ class _Evidence:
             [numbers_in(terms_of(text)) for text in texts],
         )
 
-    def supporting(self, claim: Claim, cosines: Sequence[float] | None) -> list[Unit]:
+    def supporting(self, claim: Claim, similarity: Sequence[float] | None) -> list[Unit]:
         """One unit for each cited passage that supports the claim, or the best one anywhere."""
         words = _words(claim.text)
         if not words.stems or (_leads_over(claim) and not claim.cited):
             return []
         best: dict[int, tuple[float, Unit]] = {}
         for at, unit in enumerate(self.units):
-            fit = self._fit(words, at, cosines[at] if cosines else None)
+            fit = self._fit(words, at, similarity[at] if similarity else None)
             if fit > best.get(unit.passage, (0.0, unit))[0]:
                 best[unit.passage] = (fit, unit)
         cited = [best[n - 1] for n in claim.cited if n - 1 in best]
         kept = cited or sorted(best.values(), key=lambda one: -one[0])[:1]
         return [unit for _, unit in kept]
 
-    def _fit(self, words: _Words, at: int, cosine: float | None) -> float:
+    def _fit(self, words: _Words, at: int, close: float | None) -> float:
         """How well a unit supports a claim; 0 where it does not."""
         passage = self.units[at].passage
         if not words.numbers <= self.numbers[passage] or not all(
@@ -194,10 +194,10 @@ class _Evidence:
             return 0.0
         own = _share(words.stems, self.own[at])
         reach = _share(words.stems, self.reach[at])
-        means_it = reach >= _SOME_WORDS and reach + (cosine or 0.0) >= _WORDS_AND_MEANING
+        means_it = reach >= _SOME_WORDS and reach + (close or 0.0) >= _WORDS_AND_MEANING
         if own == 0 or not (reach >= _MOST_WORDS or means_it):
             return 0.0
-        return own + 0.5 * reach + (cosine or 0.0)
+        return own + 0.5 * reach + (close or 0.0)
 
 
 def _needs_support(claim: Claim) -> bool:

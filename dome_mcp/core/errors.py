@@ -132,6 +132,16 @@ class DeliveryFailed(DomeError):
         self.retry_after = retry_after
 
 
+class NotServed(DeliveryFailed):
+    """This companion cannot reach the channel, whatever it takes; another one may.
+
+    Nothing was tried, so it is no refusal. The message says which companion is missing.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retryable=True)
+
+
 class ConfigurationError(DomeError):
     """The settings cannot work; `problems` lists every one of them, not just the first."""
 

@@ -5,6 +5,7 @@
                                 --put_off-----> queued, at the time of the next try
                                 --handed_back-> queued, at once: the server is being shut down
                                 --fell_silent-> running, for whoever claims it next
+    queued, or running for nobody any more --dead_lettered--> failed
 
 Two counters stand in a job and must not be confused. `attempt` counts claims; it fences off the
 holders of older ones. `failures` counts attempts that a backend failed or that ended without a
@@ -24,17 +25,23 @@ from dome_mcp.core.errors import BackendError, BackendUnavailable, QuotaExhauste
 from dome_mcp.core.uploads import ReceivedFile
 
 JobState = Literal["queued", "running", "done", "failed"]
-JobEvent = Literal["claimed", "stored", "refused", "put_off", "handed_back", "fell_silent"]
+JobEvent = Literal[
+    "claimed", "stored", "refused", "put_off", "handed_back", "fell_silent", "dead_lettered"
+]
+
+JobKind = Literal["ingest", "bucket_ingest"]
+"""`ingest`: a process does it, on whose disk its file is; `bucket_ingest`: a Worker, from R2."""
 
 TRANSITIONS: Mapping[JobState, Mapping[JobEvent, JobState]] = MappingProxyType(
     {
-        "queued": {"claimed": "running"},
+        "queued": {"claimed": "running", "dead_lettered": "failed"},
         "running": {
             "stored": "done",
             "refused": "failed",
             "put_off": "queued",
             "handed_back": "queued",
             "fell_silent": "running",
+            "dead_lettered": "failed",
         },
         "done": {},
         "failed": {},

@@ -3,8 +3,7 @@
 A driver translates values and exceptions and does nothing else: no policy, no retry of a
 business step, no clock. Whatever a driver raises is a `BackendError` (core/errors.py), never the
 vendor's exception; cancellation passes through. A port's methods may be called from several
-tasks at once. Each port has one conformance suite (tests/conformance) that runs over every
-driver.
+tasks at once. Each port has one conformance suite (tests/conformance) over all drivers.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -13,6 +12,7 @@ from typing import Protocol
 
 from dome_mcp.core.agenda import Channel, Notice
 from dome_mcp.core.model import Completion, Match, NoteFilter, Turn
+from dome_mcp.core.sessions import SessionManager
 from dome_mcp.core.statements import Row, Statement, Vector, VectorEntry
 from dome_mcp.core.statements import Value as Value  # ports.Value, as its neighbours
 
@@ -39,8 +39,7 @@ class Database(Protocol):
     async def batch(self, statements: Sequence[Statement]) -> Sequence[Sequence[Row]]:
         """The rows of each statement, in order, run as one transaction: all of them, or none.
 
-        Others see no state in between, and durability is as for `query`. An empty batch does
-        nothing.
+        Others see no state in between; durability is as for `query`. An empty batch does nothing.
 
         Raises:
             BackendError: as for `query`; then nothing of the batch was written.
@@ -232,6 +231,7 @@ class Notifier(Protocol):
 
         Raises:
             DeliveryFailed: it was not taken; `retryable` where it may be later.
+            NotServed: it was not tried, because this driver does not reach the channel.
         """
         ...
 
@@ -290,10 +290,11 @@ class Reranker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The drivers one set of services runs on; what is None is not configured."""
+    """The drivers one set of services runs on; None: not configured (`sessions`: rows)."""
 
     database: Database
     vectors: VectorIndex | None
     blobs: BlobStore
     embedder: Embedder | None
     language_model: LanguageModel | None = None
+    sessions: SessionManager | None = None

@@ -56,17 +56,21 @@ class QuestionTerms:
 
 def question_terms(text: str) -> QuestionTerms:
     """The question's content words and kind; where it has nothing else, every word is content."""
-    kind = answer_kind(text)
+    content = content_terms(text)
+    stems = dict.fromkeys(term.stem for term in content or terms_of(text))
+    return QuestionTerms(tuple(stems), answer_kind(text))
+
+
+def content_terms(text: str) -> list[Term]:
+    """The words of the question's subject, in order; none where there is only the frame of one."""
     words = [(term, text[term.start : term.end]) for term in terms_of(text)]
-    frame = _FRAME | _FRAMES_OF_KIND.get(kind, frozenset())
+    frame = _FRAME | _FRAMES_OF_KIND.get(answer_kind(text), frozenset())
     german = capitalises_nouns(word for _, word in words)
-    content = [
+    return [
         term
         for term, word in words
         if fold(word) not in frame and not is_function_word(word, german=german)
     ]
-    stems = dict.fromkeys(term.stem for term in content or [term for term, _ in words])
-    return QuestionTerms(tuple(stems), kind)
 
 
 def shows_answer(question: QuestionTerms, text: str) -> bool | None:

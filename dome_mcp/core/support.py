@@ -2,9 +2,9 @@
 
 Two measures, both 0 to 1. `score` orders the units and decides what to quote first. `confidence`
 decides whether the best of them answers at all: it leans on the share of the question's words
-found in and around the unit, each word weighted by how rare it is among the units, and on the
-cosine between question and unit, for the two err in different ways. A unit without the figure
-that is asked for answers nothing, however alike it is.
+found in and around the unit, each word weighted by how rare it is among the units, and on how
+close question and unit are in meaning (closeness.py), for the two err in different ways. A unit
+without the figure that is asked for answers nothing, however alike it is.
 
 The weights started as a logistic fit over some 300 questions about personal notes and
 conversations, a third of them without an answer, and were rounded and set by hand from there.
@@ -45,7 +45,9 @@ _RAREST_WEIGHT, _COMMONEST_WEIGHT = 5.0, 0.3
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """A unit with what speaks for it; `similarity` is None where no model compared meanings.
+    """A unit with what speaks for it.
+
+    `similarity` is the closeness of question and unit, None where no model compared meanings.
 
     `own`, `framed` and `wide` are the weighted shares of the question's words found in the unit,
     in the unit or its frame, and in either or its neighbours.
@@ -110,10 +112,10 @@ def weigh(question: QuestionTerms, units: Sequence[Unit]) -> list[Support]:
     return ranked(supports)
 
 
-def with_similarity(supports: Sequence[Support], cosines: Sequence[float]) -> list[Support]:
-    """The supports with the cosine of question and unit taken in, best first."""
-    pairs = zip(supports, cosines, strict=True)
-    return ranked([replace(support, similarity=max(0.0, cosine)) for support, cosine in pairs])
+def with_similarity(supports: Sequence[Support], similarity: Sequence[float]) -> list[Support]:
+    """The supports with the closeness of question and unit taken in, best first."""
+    pairs = zip(supports, similarity, strict=True)
+    return ranked([replace(support, similarity=max(0.0, close)) for support, close in pairs])
 
 
 def ranked(supports: Sequence[Support]) -> list[Support]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Literal
 
-from dome_mcp.core.errors import Forbidden
+from dome_mcp.core.errors import Forbidden, UnreadableDocument
 from dome_mcp.core.timestamps import to_ms
 
 UploadState = Literal["open", "complete", "consumed"]
@@ -113,4 +113,13 @@ def unsigned() -> Forbidden:
     return Forbidden(
         "This is not the address of an upload, whole and unchanged.",
         "Send the file to the url that POST /api/uploads gave, exactly as it is.",
+    )
+
+
+def too_large(max_bytes: int) -> UnreadableDocument:
+    """The error for a file over the limit."""
+    return UnreadableDocument(
+        "too_large",
+        f"The file is larger than the limit of {max_bytes / 1e6:,.1f} MB ({max_bytes:,} bytes).",
+        "Split it, or raise DOME_MAX_DOCUMENT_MB.",
     )

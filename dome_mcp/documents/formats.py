@@ -116,8 +116,9 @@ _OLE_STREAMS = (
     ("Workbook", "an old Excel workbook (.xls)", "Save it as .xlsx or .csv and send that."),
     ("PowerPoint Document", "an old presentation (.ppt)", "Save it as .pptx and send that."),
 )
+# Without steps back: comments can be split in so many ways that a file of them would never end.
 _HTML_START = re.compile(
-    rb"(?:<\?xml[^>]*>|<!--.*?-->|\s)*<(?:!doctype\s+html|html)[\s>]", re.I | re.S
+    rb"(?><\?xml[^>]*>|<!--.*?-->|\s+)*+<(?:!doctype\s+html|html)[\s>]", re.I | re.S
 )
 _HEAD_BYTES = 1024
 

@@ -7,7 +7,7 @@ from typing import Any
 from dome_mcp.core.model import Document
 from dome_mcp.documents.assembly import Part, Source, assemble
 from dome_mcp.documents.encoding import decode
-from dome_mcp.documents.markdown import markdown_parts
+from dome_mcp.documents.markdown_text import markdown_parts
 from dome_mcp.documents.refusals import damaged
 
 _MAX_OUTPUT = 20_000

@@ -10,8 +10,6 @@ from contextlib import asynccontextmanager
 
 import anyio
 from mcp.server.transport_security import TransportSecuritySettings
-from starlette.exceptions import HTTPException
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, Router
@@ -22,49 +20,29 @@ from dome_mcp.background import running
 from dome_mcp.companion_launch import companion_kept
 from dome_mcp.core.access import Principal
 from dome_mcp.core.audit import Outcome
-from dome_mcp.core.errors import DomeError
 from dome_mcp.remote import health, links, resource_metadata, site
 from dome_mcp.remote.access_log import Observed
 from dome_mcp.remote.audit_log import AuditLog
 from dome_mcp.remote.bearers import Bearers
 from dome_mcp.remote.callers import caller_of, identify
+from dome_mcp.remote.frame import framed, is_public, nothing_here
 from dome_mcp.remote.gate import Gate
 from dome_mcp.remote.jobs import running_jobs
 from dome_mcp.remote.metrics import CONTENT_TYPE, Metrics
 from dome_mcp.remote.oidc import open_oidc
 from dome_mcp.remote.rest import problems
 from dome_mcp.remote.rest.app import build_api
-from dome_mcp.remote.sessions import MAX_SESSIONS, FairSessions, count_sessions
+from dome_mcp.remote.rest.problem_kinds import UNAVAILABLE
+from dome_mcp.remote.sessions import MAX_SESSIONS, FairSessions, Introduced, count_sessions
 from dome_mcp.server import build_server
 from dome_mcp.services.figures import overall_figures
 from dome_mcp.settings import Settings
-
-PUBLIC: tuple[tuple[str, str], ...] = (
-    ("GET", "/"),
-    ("GET", "/assets/"),
-    ("GET", health.LIVES),
-    ("GET", health.READY),
-    ("GET", "/api/openapi.json"),
-    ("GET", "/api/docs"),
-    *(("GET", path) for path in resource_metadata.PATHS),
-    ("GET", "/link/"),
-    ("POST", "/link/"),
-    ("PUT", "/api/uploads/"),
-)
-"""What is answered without a token: methods and paths, or what paths start with where a slash is
-at the end. HEAD counts as GET. Links and uploads carry a signature of ours instead."""
 
 _MCP_PATH = "/mcp"
 _METRICS_PATH = "/metrics"
 _MEGABYTE = 1_000_000
 _UNCHECKED = TransportSecuritySettings(enable_dns_rebinding_protection=False)
 """The gate checks Host and Origin, for all paths alike."""
-
-
-def is_public(scope: Scope) -> bool:
-    """Whether a request is answered without a token."""
-    method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    return any(method == allowed and _is_at(scope["path"], place) for allowed, place in PUBLIC)
 
 
 def build_app(door: Door, settings: Settings, *, metrics_folder: str | None = None) -> "Endpoint":
@@ -89,10 +67,10 @@ class Endpoint:
         self._is_alone = settings.http.http_workers == 1
         self._server = build_server(door, identify=identify, observe=self._observe)
         self._router = Router(
-            self._routes(settings), default=_nothing_here, lifespan=lambda _: self.running()
+            self._routes(settings), default=nothing_here, lifespan=lambda _: self.running()
         )
         gate = Gate(
-            ExceptionMiddleware(self._router, handlers={DomeError: _told, HTTPException: _told}),
+            Introduced(framed(self._router)),
             door=door,
             bearers=Bearers(door, open_oidc(settings)),
             public=is_public,
@@ -184,24 +162,10 @@ class Endpoint:
         return Response(content, media_type=CONTENT_TYPE)
 
 
-def _is_at(path: str, place: str) -> bool:
-    is_folder = place.endswith("/") and place != "/"
-    return path.startswith(place) if is_folder else path == place
-
-
-async def _told(_: Request, error: Exception) -> Response:
-    return problems.response_of(problems.problem_of(error), problems.headers_of(error))
-
-
 async def _only_alone(_: Request) -> Response:
     told = problems.problem(
-        problems.UNAVAILABLE,
+        UNAVAILABLE,
         "The SSE transport needs a server of one process, and this one has several.",
         hint="Use Streamable HTTP, at /mcp, or have DOME_HTTP_WORKERS=1.",
     )
     return problems.response_of(told)
-
-
-async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
-    told = problems.problem(problems.NOT_FOUND, "There is nothing at this address.")
-    await problems.response_of(told)(scope, receive, send)

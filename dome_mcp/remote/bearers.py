@@ -19,7 +19,7 @@ from dome_mcp.app import Door
 from dome_mcp.core.access import Principal
 from dome_mcp.core.errors import BackendError, Forbidden
 from dome_mcp.core.tokens import parse_token
-from dome_mcp.remote.oidc import LEEWAY_SECONDS, InvalidToken, Oidc
+from dome_mcp.remote.identities import LEEWAY_SECONDS, InvalidToken, Issuer
 from dome_mcp.services import access
 
 REMEMBERED_SECONDS = 5.0
@@ -53,7 +53,7 @@ class Bearers:
     """Tells by their tokens who is who: tokens of ours, and those of the issuer if there is one."""
 
     def __init__(
-        self, door: Door, oidc: Oidc | None = None, *, clock: Callable[[], float] = time.monotonic
+        self, door: Door, oidc: Issuer | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._door = door
         self._oidc = oidc

@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from secrets import token_hex
 
 import anyio
-from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
-from mcp.server.auth.provider import AccessToken
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -34,8 +32,8 @@ from dome_mcp.remote.audit_log import AuditLog
 from dome_mcp.remote.bearers import Bearers, Presented
 from dome_mcp.remote.exchanges import Exchange, Patience, Watch
 from dome_mcp.remote.hosts import Hosts
+from dome_mcp.remote.identities import ExpiredToken, InvalidToken
 from dome_mcp.remote.limits import Failures, Limits, TooMany
-from dome_mcp.remote.oidc import ExpiredToken, InvalidToken
 from dome_mcp.remote.peers import Peer, Proxies, household_of
 from dome_mcp.remote.refusals import Refused
 from dome_mcp.remote.resource_metadata import challenge
@@ -227,7 +225,7 @@ class Gate:
         self, scope: Scope, exchange: Exchange, presented: Presented, principal: Principal
     ) -> None:
         """Has the application answer a known caller, within their limits."""
-        _introduce(scope, Caller(self._door, principal))
+        callers.admit(scope, Caller(self._door, principal))
         try:
             slot = self._limits.admit((principal.user_id, principal.credential))
         except TooMany as error:
@@ -265,20 +263,6 @@ async def _answer(
         await send(message)
 
     await response(scope, receive, send_dressed)
-
-
-def _introduce(scope: Scope, caller: Caller) -> None:
-    """Tells the application who calls, and the MCP library whose sessions theirs are."""
-    principal = caller.principal
-    callers.admit(scope, caller)
-    scope["user"] = AuthenticatedUser(
-        AccessToken(
-            token="",  # The library compares the names alone.
-            client_id=principal.credential,
-            scopes=sorted(principal.scopes),
-            subject=principal.user_id,
-        )
-    )
 
 
 def _has_token_in_query(scope: Scope) -> bool:

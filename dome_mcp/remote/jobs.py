@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import anyio
 
-from dome_mcp import intake
+from dome_mcp import intake, texts
 from dome_mcp.app import Dome
 from dome_mcp.core.drafts import Labels
 from dome_mcp.core.errors import BackendError, InvalidInput, NotFound
@@ -226,7 +226,7 @@ async def _take_in(dome: Dome, request: IngestRequest) -> Ingested:
         )
     if request.url is not None:
         return await intake.ingest_url(dome, request.url, request.labels)
-    return await intake.ingest_text(dome, request.text or "", request.labels)
+    return await texts.ingest_text(dome, request.text or "", request.labels)
 
 
 async def _let_go(dome: Dome, job: Job) -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.exceptions import HTTPException
 
 from dome_mcp.core.errors import InvalidInput
-from dome_mcp.remote.spool import Incoming
 
 FILE_FIELD = "file"
 MAX_FIELDS = 100
@@ -23,6 +23,27 @@ class Form:
     fields: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     filename: str | None = None
     content_type: str | None = None
+
+
+class Incoming(Protocol):
+    """Where a file goes as it comes; `sha256` and `size_bytes` are of what was written so far."""
+
+    size_bytes: int
+
+    @property
+    def sha256(self) -> str: ...
+
+    async def write(self, data: bytes) -> None:
+        """Adds to the file.
+
+        Raises:
+            DomeError: it becomes too large, or there is no room for it.
+        """
+        ...
+
+    async def flush(self) -> None:
+        """Returns when all that was written has been taken."""
+        ...
 
 
 async def read_form(stream: AsyncIterator[bytes], content_type: str, incoming: Incoming) -> Form:

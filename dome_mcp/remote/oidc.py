@@ -7,7 +7,6 @@ their audience is the client.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -15,14 +14,13 @@ import httpx
 import jwt
 
 from dome_mcp.core.access import Scope, known_scopes
-from dome_mcp.core.errors import ConfigurationError, DomeError
+from dome_mcp.core.errors import ConfigurationError
 from dome_mcp.http_settings import HttpSettings
+from dome_mcp.remote.identities import LEEWAY_SECONDS, ExpiredToken, Identity, InvalidToken
 from dome_mcp.remote.oidc_keys import ALGORITHMS, IssuerKeys, SigningKey
 from dome_mcp.settings import Settings
 
 MAX_TOKEN_CHARACTERS = 8_192
-LEEWAY_SECONDS = 30
-"""By how much the issuer's clock and ours may differ."""
 
 _TYPES = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 """The `typ` of a token's header, where it has one; in lower case."""
@@ -30,24 +28,6 @@ _ID_TOKEN_CLAIMS = frozenset({"at_hash", "c_hash"})
 _MAX_NAME = 80
 _LATEST = 2**33
 """A time to expire that datetime can hold, and nobody lives to see."""
-
-
-class InvalidToken(DomeError):
-    """The token lets nobody in; the message says as much of why as helps its owner."""
-
-
-class ExpiredToken(InvalidToken):
-    """The token was good: whoever has it gets a new one, and guesses nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Whom a token speaks for, as the issuer calls them, and what it permits here until when."""
-
-    name: str
-    scopes: frozenset[Scope]
-    credential: str
-    expires_at: datetime
 
 
 class Oidc:

@@ -1,6 +1,7 @@
 """Sessions of the handshake era: how many there are, and how many one user may have."""
 
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser, authorization_context
+from mcp.server.auth.provider import AccessToken
 from mcp.server.streamable_http import MCP_SESSION_ID_HEADER
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
@@ -9,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dome_mcp.remote import refusals
+from dome_mcp.remote.callers import caller_in
 
 MAX_SESSIONS = 2_000
 """In a process; one that is silent for half an hour makes room."""
@@ -22,6 +24,27 @@ _RETRY_SECONDS = 60.0
 def count_sessions(manager: StreamableHTTPSessionManager) -> int:
     """How many sessions are open."""
     return len(manager._server_instances)  # pyright: ignore[reportPrivateUsage]  the SDK tells nobody how many there are
+
+
+class Introduced:
+    """An application to whose MCP library everybody whom the gate knows is introduced."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = caller_in(scope)
+        if caller is not None:
+            principal = caller.principal
+            scope["user"] = AuthenticatedUser(
+                AccessToken(
+                    token="",  # The library compares the names alone.
+                    client_id=principal.credential,
+                    scopes=sorted(principal.scopes),
+                    subject=principal.user_id,
+                )
+            )
+        await self._app(scope, receive, send)
 
 
 class FairSessions:

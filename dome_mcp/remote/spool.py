@@ -17,7 +17,8 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from dome_mcp.core.errors import BackendUnavailable, QuotaExhausted, UnreadableDocument
+from dome_mcp.core.errors import BackendUnavailable, QuotaExhausted
+from dome_mcp.core.uploads import too_large
 from dome_mcp.settings import Settings
 
 FOLDER = "incoming"
@@ -196,15 +197,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def too_large(max_bytes: int) -> UnreadableDocument:
-    """The error for a file over the limit."""
-    return UnreadableDocument(
-        "too_large",
-        f"The file is larger than the limit of {max_bytes / 1e6:,.1f} MB ({max_bytes:,} bytes).",
-        "Split it, or raise DOME_MAX_DOCUMENT_MB.",
-    )
 
 
 @contextmanager

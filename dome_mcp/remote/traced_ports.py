@@ -34,6 +34,7 @@ def traced(ports: Ports, tracer: Tracer) -> Ports:
         blobs=TracedBlobs(ports.blobs, tracer),
         embedder=ports.embedder and TracedEmbedder(ports.embedder, tracer),
         language_model=ports.language_model and TracedModel(ports.language_model, tracer),
+        sessions=ports.sessions,
     )
 
 

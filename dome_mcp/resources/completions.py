@@ -1,6 +1,7 @@
 """Completions: the ids, tags and contexts there are, for templates and prompts."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 from mcp.types import CompleteRequestParams, CompleteResult, Completion
 
@@ -13,21 +14,40 @@ MAX_VALUES = 100
 (2026-11): the most values a completion may have."""
 
 
-async def complete(caller: Caller, params: CompleteRequestParams) -> CompleteResult:
-    """The caller's values that start as the argument does; none where it is free text.
+Find = Callable[[Caller, str], Awaitable[list[str]]]
+"""The caller's values that start as the text does, best first."""
 
-    Raises:
-        InsufficientScope: the caller may not read notes, from which all values are.
+
+def completer_of(
+    finders: Mapping[str, Find],
+) -> Callable[[Caller, CompleteRequestParams], Awaitable[CompleteResult]]:
+    """Completes each argument that has a finder; any other is free text.
+
+    It raises InsufficientScope where the caller may not read notes, from which all values are.
     """
+    return partial(_complete, finders)
+
+
+async def _complete(
+    finders: Mapping[str, Find], caller: Caller, params: CompleteRequestParams
+) -> CompleteResult:
     caller.principal.require("notes:read")
-    find = _FINDERS.get(params.argument.name)
+    find = finders.get(params.argument.name)
     if find is None:
         return CompleteResult(completion=Completion(values=[]))
-    dome = await caller.dome()
-    found = await find(params.argument.value, dome.ports, user_id=dome.user_id)
-    values = found[:MAX_VALUES]
+    found = await find(caller, params.argument.value)
     has_more = len(found) >= MAX_VALUES
-    return CompleteResult(completion=Completion(values=values, has_more=has_more))
+    return CompleteResult(completion=Completion(values=found[:MAX_VALUES], has_more=has_more))
+
+
+def _here(find: Callable[..., Awaitable[list[str]]]) -> Find:
+    """Finds by the application behind the caller's door."""
+
+    async def found(caller: Caller, prefix: str) -> list[str]:
+        dome = await caller.dome()
+        return await find(prefix, dome.ports, user_id=dome.user_id)
+
+    return found
 
 
 async def _topics(prefix: str, ports: Ports, *, user_id: str) -> list[str]:
@@ -37,9 +57,12 @@ async def _topics(prefix: str, ports: Ports, *, user_id: str) -> list[str]:
     return list(dict.fromkeys([*tags, *contexts]))
 
 
-_FINDERS: Mapping[str, Callable[..., Awaitable[list[str]]]] = {
-    "id": status.note_ids_with_prefix,
-    "tag": status.tags_with_prefix,
-    "context": status.contexts_with_prefix,
-    "topic": _topics,
-}
+complete = completer_of(
+    {
+        "id": _here(status.note_ids_with_prefix),
+        "tag": _here(status.tags_with_prefix),
+        "context": _here(status.contexts_with_prefix),
+        "topic": _here(_topics),
+    }
+)
+"""Completes from what the application behind the caller's door holds."""

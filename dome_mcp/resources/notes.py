@@ -1,17 +1,18 @@
 """Notes as resources: their text with what is known about them, and the bytes they came from."""
 
 import json
-from datetime import tzinfo
 
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.types import Annotations, Resource
 
 from dome_mcp.app import Dome
-from dome_mcp.core.model import Note, NoteFilter
+from dome_mcp.core.model import NoteFilter
 from dome_mcp.core.timestamps import local_iso
 from dome_mcp.protocol import ResourcePage
 from dome_mcp.services import notes
 from dome_mcp.services.blobs import original_of
+from dome_mcp.tools.note_results import note_text
+from dome_mcp.tools.results import NoteText
 from dome_mcp.tools.uris import note_uri
 
 PAGE = 50
@@ -28,18 +29,25 @@ async def recent_notes(dome: Dome, cursor: str | None) -> ResourcePage:
         NoteFilter(), dome.ports, user_id=dome.user_id, limit=PAGE, cursor=cursor
     )
     zone = dome.zone
-    return ResourcePage([_resource(note, zone=zone) for note in page.notes], page.next_cursor)
+    resources = [
+        note_resource(note.note_id, note.title, updated=local_iso(note.updated_at, zone))
+        for note in page.notes
+    ]
+    return ResourcePage(resources, page.next_cursor)
 
 
-async def read_note(dome: Dome, note_id: str) -> ReadResourceContents:
-    """The note as Markdown with front matter.
+async def read_note(dome: Dome, note_id: str) -> NoteText:
+    """The whole note.
 
     Raises:
         NotFound: the user has no such note.
     """
-    note = await notes.get_note(note_id, dome.ports, user_id=dome.user_id)
-    front = _front_matter(note, zone=dome.zone)
-    return ReadResourceContents(f"---\n{front}\n---\n\n{note.text}", MARKDOWN)
+    return note_text(await notes.get_note(note_id, dome.ports, user_id=dome.user_id), dome)
+
+
+def as_markdown(note: NoteText) -> ReadResourceContents:
+    """The note as Markdown with front matter."""
+    return ReadResourceContents(f"---\n{_front_matter(note)}\n---\n\n{note['text']}", MARKDOWN)
 
 
 async def read_original(dome: Dome, note_id: str) -> ReadResourceContents:
@@ -53,27 +61,22 @@ async def read_original(dome: Dome, note_id: str) -> ReadResourceContents:
     return ReadResourceContents(data, note.content_type)
 
 
-def _front_matter(note: Note, *, zone: tzinfo) -> str:
+def note_resource(note_id: str, title: str, *, updated: str | None = None) -> Resource:
+    """A note in the list of resources."""
+    return Resource(
+        uri=note_uri(note_id),
+        name=note_id,
+        title=title,
+        mime_type=MARKDOWN,
+        annotations=Annotations(last_modified=updated) if updated else None,
+    )
+
+
+def _front_matter(note: NoteText) -> str:
     """YAML; every value in JSON, which YAML contains, so that no title can end the block."""
-    fields = {
-        "title": note.title,
-        "date": local_iso(note.created_at, zone),
-        "tags": list(note.tags),
-        "context": note.context,
-        "source": note.source,
-    }
+    fields = {name: note.get(name) for name in ("title", "date", "tags", "context", "source")}
     return "\n".join(
         f"{name}: {json.dumps(value, ensure_ascii=False)}"
         for name, value in fields.items()
         if value is not None
-    )
-
-
-def _resource(note: Note, *, zone: tzinfo) -> Resource:
-    return Resource(
-        uri=note_uri(note.note_id),
-        name=note.note_id,
-        title=note.title,
-        mime_type=MARKDOWN,
-        annotations=Annotations(last_modified=local_iso(note.updated_at, zone)),
     )

@@ -1,13 +1,12 @@
 """The status resource: what is stored, how far the index is, and what is not as it should be."""
 
-import json
 import platform
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
-from mcp.server.lowlevel.helper_types import ReadResourceContents
 
 from dome_mcp import __version__
 from dome_mcp.app import Caller, Dome
@@ -24,22 +23,34 @@ _MOST_USED = 20
 _DOWN = "The notes cannot be read at the moment. Whoever runs this server finds why in its log."
 
 
-async def read_status(caller: Caller) -> ReadResourceContents:
-    """The status as JSON; it answers even where the application cannot be opened."""
-    status: dict[str, Any]
+async def read_status(caller: Caller) -> dict[str, Any]:
+    """The status, even where the application cannot be opened."""
     try:
-        status = await status_of(await caller.dome())
+        return await status_of(await caller.dome())
     except DomeError as error:
-        reason = str(error) if caller.principal.may("admin") else _DOWN
-        status = {"health": "down", "warnings": [reason]}
-    return ReadResourceContents(json.dumps(status, ensure_ascii=False), "application/json")
+        return down(str(error) if caller.principal.may("admin") else _DOWN)
 
 
-async def status_of(dome: Dome) -> dict[str, Any]:
+def down(reason: str) -> dict[str, Any]:
+    """The status of what cannot be asked for it."""
+    return {"health": "down", "warnings": [reason]}
+
+
+async def machine_of(dome: Dome) -> dict[str, Any]:
+    """What there is to know of the machine: bytes on disk, and versions."""
+    return {
+        "bytes": await anyio.to_thread.run_sync(_sizes, dome.settings.home),
+        "versions": await _versions(dome),
+    }
+
+
+async def status_of(
+    dome: Dome, *, describe: Callable[[Dome], Awaitable[dict[str, Any]]] = machine_of
+) -> dict[str, Any]:
     """What is stored and how it does: the caller's notes, and the rest as far as it is theirs.
 
-    Tasks and reminders are left out without the scope to read them, the machine (sizes, versions,
-    warnings about its settings) without `admin`.
+    Tasks and reminders are left out without the scope to read them, the machine (what
+    `describe` says of it, warnings about its settings) without `admin`.
     """
     ports = dome.ports
     stored = await counts(ports, user_id=dome.user_id)
@@ -61,19 +72,12 @@ async def status_of(dome: Dome) -> dict[str, Any]:
         "language_model": language_model.model if language_model else None,
         "timezone": dome.zone.key,
         **(await _agenda(dome, attend) if dome.principal.may("tasks:read") else {}),
-        **(await _machine(dome) if is_admin else {}),
+        **(await describe(dome) if is_admin else {}),
     }
 
 
 async def _agenda(dome: Dome, attend: Attention) -> dict[str, Any]:
     return {"companion": await _companion(dome), "inbox": list(attend.inbox)}
-
-
-async def _machine(dome: Dome) -> dict[str, Any]:
-    return {
-        "bytes": await anyio.to_thread.run_sync(_sizes, dome.settings.home),
-        "versions": await _versions(dome),
-    }
 
 
 async def _companion(dome: Dome) -> dict[str, Any]:

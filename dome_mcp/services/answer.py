@@ -3,17 +3,19 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from operator import mul
 
 from dome_mcp.core.answering import choose, extractive_answer, index_warnings, not_found
 from dome_mcp.core.citations import Checked, Claim, check, claims_of, spoken
 from dome_mcp.core.errors import BackendError, BackendProtocolError, BackendRejected, InvalidInput
-from dome_mcp.core.evidence import Unit, evidence_units
+from dome_mcp.core.evidence import evidence_units
+from dome_mcp.core.follow_ups import Sought, sought
 from dome_mcp.core.model import Answer, NoteFilter, Passage, SearchResult, Turn
 from dome_mcp.core.packing import pack
 from dome_mcp.core.ports import LanguageModel, Ports, Vector
 from dome_mcp.core.questions import question_terms
+from dome_mcp.core.sessions import Exchange
 from dome_mcp.core.support import weigh, with_similarity
+from dome_mcp.services.comparing import closeness_to_each, closeness_to_question, question_vector
 from dome_mcp.services.search import SearchRequest, search
 
 ANSWER_TOKENS = 700
@@ -26,11 +28,15 @@ _BY_WORDS = "The embedding model did not answer; sentences were compared by thei
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to answer, from how many passages, out of which notes."""
+    """What to answer, from how many passages, out of which notes.
+
+    `earlier` is what it may go on from, the oldest first.
+    """
 
     text: str
     limit: int = 8
     among: NoteFilter = field(default_factory=NoteFilter)
+    earlier: tuple[Exchange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,32 +70,42 @@ async def answer(
     """
     if not question.text.strip():
         raise InvalidInput("The question is empty.", "Send a question about the notes.")
-    request = SearchRequest(question.text, limit=question.limit, among=question.among)
+    meant = sought(question.text, [each.question for each in question.earlier])
+    # Embedded once, to search with and to compare with: a request where the model is far away.
+    vector = await question_vector(meant.text, ports.embedder)
+    request = SearchRequest(meant.text, limit=question.limit, among=question.among, vector=vector)
     result = await search(request, ports, user_id=user_id)
     if follower is not None:
         await follower.found(result.passages)
     model = ports.language_model
     if model is None or not result.passages:
-        quoted = await _quoted(question.text, result, ports)
+        quoted = await _quoted(meant, vector, result, ports)
         if follower is not None:
             for line in quoted.text.splitlines(keepends=True):
                 await follower.says(line)
         return quoted
     try:
-        return await _written(question.text, result, ports, model, now=now, follower=follower)
+        return await _written(question, result, ports, model, now=now, follower=follower)
     except BackendError as error:
-        quoted = await _quoted(question.text, result, ports)
+        quoted = await _quoted(meant, vector, result, ports)
         reason = f"The language model gave no answer ({error.message}); the notes are quoted."
         return replace(quoted, warnings=(*quoted.warnings, reason))
 
 
-async def _quoted(question: str, result: SearchResult, ports: Ports) -> Answer:
-    units = evidence_units(result.passages)
-    supports = weigh(question_terms(question), units)[:COMPARED_UNITS]
+async def _quoted(
+    meant: Sought, vector: Vector | None, result: SearchResult, ports: Ports
+) -> Answer:
+    units = [
+        unit
+        for unit in evidence_units(result.passages)
+        if meant.admits(unit.text, _whole(result.passages[unit.passage]))
+    ]
+    supports = weigh(question_terms(meant.asked), units)[:COMPARED_UNITS]
     warnings = index_warnings(result.index)
-    cosines = await _cosines(question, [support.unit for support in supports], ports)
-    if cosines is not None:
-        supports = with_similarity(supports, cosines)
+    texts = [support.unit.in_context for support in supports]
+    similarity = await closeness_to_question(vector, texts, ports.embedder)
+    if similarity is not None:
+        supports = with_similarity(supports, similarity)
     elif ports.embedder is not None and not warnings:
         warnings = (_BY_WORDS,)
     return extractive_answer(
@@ -97,8 +113,12 @@ async def _quoted(question: str, result: SearchResult, ports: Ports) -> Answer:
     )
 
 
+def _whole(passage: Passage) -> str:
+    return f"{passage.title}\n{passage.heading or ''}\n{passage.text}"
+
+
 async def _written(
-    question: str,
+    question: Question,
     result: SearchResult,
     ports: Ports,
     model: LanguageModel,
@@ -108,8 +128,9 @@ async def _written(
 ) -> Answer:
     answer_tokens = min(ANSWER_TOKENS, model.context_tokens // 4)
     prompt = pack(
-        question,
+        question.text,
         result.passages,
+        earlier=question.earlier,
         context_tokens=model.context_tokens,
         answer_tokens=answer_tokens,
         now=now,
@@ -161,38 +182,7 @@ async def _checked(claims: Sequence[Claim], passages: Sequence[Passage], ports: 
     plain = check(claims, units, passages=passages)
     if not plain.unsupported:
         return plain
-    vectors = await _embedded([*(c.text for c in claims), *(u.in_context for u in units)], ports)
-    if vectors is None:
-        return plain
-    of_claims, of_units = vectors[: len(claims)], vectors[len(claims) :]
-    cosines = [[_cosine(claim, unit) for unit in of_units] for claim in of_claims]
-    return check(claims, units, passages=passages, cosines=cosines)
-
-
-async def _cosines(question: str, units: Sequence[Unit], ports: Ports) -> list[float] | None:
-    """How close each unit is in meaning to the question; None where no model can say."""
-    vectors = await _embedded([unit.in_context for unit in units], ports, query=question)
-    return None if vectors is None else [_cosine(vectors[0], vector) for vector in vectors[1:]]
-
-
-async def _embedded(
-    texts: Sequence[str], ports: Ports, *, query: str | None = None
-) -> list[Vector] | None:
-    """A vector per text, that of the query first; None where no model can make them now.
-
-    A model that fails is no reason to fail: words are compared without it.
-    """
-    embedder = ports.embedder
-    if embedder is None or not embedder.is_ready:
-        return None
-    try:
-        vectors = [] if query is None else [await embedder.embed_query(query)]
-        for at in range(0, len(texts), embedder.max_batch):
-            vectors += await embedder.embed_passages(texts[at : at + embedder.max_batch])
-    except BackendError:
-        return None
-    return vectors
-
-
-def _cosine(one: Vector, other: Vector) -> float:
-    return sum(map(mul, one, other))
+    similarity = await closeness_to_each(
+        [claim.text for claim in claims], [unit.in_context for unit in units], ports.embedder
+    )
+    return check(claims, units, passages=passages, similarity=similarity) if similarity else plain

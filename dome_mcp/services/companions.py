@@ -8,13 +8,17 @@ from typing import cast
 
 from dome_mcp.core.ports import Database, Row
 from dome_mcp.core.timestamps import from_ms
-from dome_mcp.store import companions, deliveries, leases
+from dome_mcp.store import companions, deliveries, leases, waiting
 from dome_mcp.store.notes import to_int
 
 BEAT_SECONDS = 15.0
-FRESH = timedelta(seconds=3 * BEAT_SECONDS)
+WORKER_BEAT_SECONDS = 60.0
+"""A Worker runs once a minute; it says so in its beats, as `every_seconds`."""
+_BEATS_MISSED = 3
+FRESH = timedelta(seconds=_BEATS_MISSED * BEAT_SECONDS)
 """A companion whose last beat is older has stopped, or its machine sleeps."""
 
+_BEAT = timedelta(seconds=BEAT_SECONDS)
 _FORGET_AFTER = timedelta(days=7)
 _START_LEASE = "companion-start"
 _STARTING = timedelta(seconds=20)
@@ -35,6 +39,8 @@ class CompanionState:
     last_errors: tuple[str, ...] = ()
     is_starting: bool = False
     is_needed: bool = False
+    is_worker_alone: bool = False
+    """All that runs is a Worker, which has no desktop and reaches no mail server."""
 
     def problem(self, now: datetime) -> str | None:
         """What the user should know, in words; None while whatever there is to fire will fire."""
@@ -47,10 +53,36 @@ class CompanionState:
         return f"{since} Run `dome-mcp companion install`, or `dome-mcp companion run`."
 
 
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """Notices of one channel that no companion can send that runs; `reason` says which could."""
+
+    channel: str
+    reason: str
+    deliveries: int
+
+
+async def unserved(database: Database, *, user_id: str) -> tuple[Unserved, ...]:
+    """What of the user's the companions that run cannot send, by channel."""
+    rows = await database.query(waiting.unserved(user_id))
+    return tuple(
+        Unserved(str(row["channel"]), str(row["last_error"]), to_int(row["deliveries"]))
+        for row in rows
+    )
+
+
+async def release_unserved(database: Database, *, now: datetime) -> None:
+    """Has what the others could not send tried at once; for a companion that has just come up."""
+    await database.query(waiting.release_unserved(now))
+
+
 async def beat(
     database: Database, name: str, *, now: datetime, details: Mapping[str, object]
 ) -> None:
-    """Records that the companion `name` is alive; `details` may hold `lag_seconds` and `errors`."""
+    """Records that the companion `name` is alive.
+
+    `details` may hold `lag_seconds`, `errors`, and `every_seconds`, where that is not BEAT_SECONDS.
+    """
     await database.batch(
         [
             companions.beat(name, now=now, details=json.dumps(details)),
@@ -71,7 +103,7 @@ async def companion_state(database: Database, *, now: datetime) -> CompanionStat
     times = await database.query(deliveries.next_times())
     # A beat from the future was made before the clock was set back; nobody knows how old it is.
     known = [row for row in rows if _at(row) <= now + _FUTURE]
-    fresh = [row for row in known if now - _at(row) <= FRESH]
+    fresh = [row for row in known if now - _at(row) <= _BEATS_MISSED * _every(row)]
     details = [_details(row) for row in fresh or known[:1]]
     return CompanionState(
         is_running=bool(fresh),
@@ -80,17 +112,20 @@ async def companion_state(database: Database, *, now: datetime) -> CompanionStat
         last_errors=tuple(dict.fromkeys(error for each in details for error in _errors(each))),
         is_starting=not fresh and bool(starting),
         is_needed=deliveries.to_next_time(times[0]) is not None,
+        is_worker_alone=bool(fresh) and all(_every(row) > _BEAT for row in fresh),
     )
 
 
 async def may_start(database: Database, holder: str, *, now: datetime) -> bool:
     """Whether the caller is to start a companion: it is needed, and neither runs nor is starting.
 
-    Whoever is told so has some seconds in which nobody else is.
+    A Worker alone is none: some channels are served by a companion of a machine only. Whoever is
+    told so has some seconds in which nobody else is.
     """
     state = await companion_state(database, now=now)
     # A lease can be taken again by its holder, so that alone would not do.
-    if state.is_running or state.is_starting or not state.is_needed:
+    is_served = state.is_running and not state.is_worker_alone
+    if is_served or state.is_starting or not state.is_needed:
         return False
     lease = leases.take_lease(_START_LEASE, holder, now=now, duration=_STARTING)
     return bool(await database.query(lease))
@@ -98,6 +133,12 @@ async def may_start(database: Database, holder: str, *, now: datetime) -> bool:
 
 def _at(row: Row) -> datetime:
     return from_ms(to_int(row["at_ms"]))
+
+
+def _every(row: Row) -> timedelta:
+    """How often this companion beats."""
+    seconds = _details(row).get("every_seconds", BEAT_SECONDS)
+    return timedelta(seconds=seconds) if isinstance(seconds, int | float) else _BEAT
 
 
 def _details(row: Row) -> Mapping[str, object]:

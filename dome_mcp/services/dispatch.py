@@ -18,8 +18,9 @@ from dome_mcp.core.agenda import (
     Firing,
     Outcome,
 )
+from dome_mcp.core.awaiting import awaited
 from dome_mcp.core.channels import DESKTOP, desktop_channel
-from dome_mcp.core.errors import DeliveryFailed, InvalidInput
+from dome_mcp.core.errors import DeliveryFailed, InvalidInput, NotServed
 from dome_mcp.core.notices import compose
 from dome_mcp.core.ports import Database, EventQueue, Notifier
 from dome_mcp.core.reminders import (
@@ -84,13 +85,44 @@ async def attempt_delivery(
         InvalidInput: the message is none of ours.
         BackendError: the database failed; the delivery is tried again when its lease is over.
     """
-    lease_until = now + timedelta(seconds=policy.lease_seconds)
-    results = await database.batch(deliveries.begin(_to_claim(body), lease_until=lease_until))
-    begun = deliveries.to_begun(results)
+    begun = await _begin(body, database, policy, now=now)
     if begun is None:
         return None
     actions = compose_actions(begun.firing) if compose_actions else ()
     settlement = await _notify(begun, notifiers, policy, now=now, actions=actions)
+    return await _settle(begun, settlement, database, now=now)
+
+
+async def record_dead_letter(
+    body: str, database: Database, policy: DeliveryPolicy, *, now: datetime
+) -> DeliveryState | None:
+    """Notes in a delivery's row that whoever was given its message failed each time.
+
+    The channel refused nothing, so no chance is used up: it is tried again after a while. None
+    where the row tells of something newer.
+
+    Raises:
+        InvalidInput: the message is none of ours.
+        BackendError: the database failed.
+    """
+    begun = await _begin(body, database, policy, now=now)
+    if begun is None:
+        return None
+    settlement = after_unserved(begun.delivery, _DEAD_LETTER, policy, now=now)
+    return await _settle(begun, settlement, database, now=now)
+
+
+async def _begin(
+    body: str, database: Database, policy: DeliveryPolicy, *, now: datetime
+) -> Begun | None:
+    lease_until = now + timedelta(seconds=policy.lease_seconds)
+    results = await database.batch(deliveries.begin(_to_claim(body), lease_until=lease_until))
+    return deliveries.to_begun(results)
+
+
+async def _settle(
+    begun: Begun, settlement: Settlement, database: Database, *, now: datetime
+) -> DeliveryState | None:
     rows = await database.query(deliveries.settle(begun.delivery, settlement, now=now))
     return settlement.state if rows else None
 
@@ -158,11 +190,12 @@ async def _notify(
         return after_attempt(attempt, _no_channel(delivery.channel), policy, now=now)
     notifier = notifiers.get(channel.kind)
     if notifier is None:
-        error = f"No companion that runs here can send by {channel.kind}."
-        return after_unserved(delivery, error, policy, now=now)
+        return after_unserved(delivery, awaited(channel), policy, now=now)
     notice = compose(begun.reminder, begun.firing, now=now, snippet=begun.snippet, actions=actions)
     try:
         receipt = await notifier.notify(notice, channel, idempotency_key=delivery.delivery_key)
+    except NotServed as error:
+        return after_unserved(delivery, str(error), policy, now=now)
     except DeliveryFailed as error:
         refused = Outcome(
             is_sent=False,
@@ -179,6 +212,9 @@ _ANOTHERS_DESKTOP = Outcome(
     error="The desktop of this machine is another user's. Name a channel of your own.",
     is_retryable=False,
 )
+
+
+_DEAD_LETTER = "Whoever was to send it failed each time, before it went out. It is tried again."
 
 
 def _no_channel(name: str) -> Outcome:

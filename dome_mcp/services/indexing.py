@@ -153,15 +153,15 @@ def _stored(embedded: Embedded, ports: Ports, *, user_id: str) -> list[Statement
     """The statements that put vectors into the index and say whose they are."""
     if ports.embedder is None or ports.vectors is None:
         return []
+    model = ports.embedder.model
     statements: list[Statement] = []
     if embedded.done:
-        model = ports.embedder.model
         statements += ports.vectors.stage(embedded.entries)
         statements.append(embedding.mark_embedded(model, embedded.done, user_id=user_id))
         statements.append(meta.set_fact_once(meta.EMBEDDING_MODEL, model))
     if embedded.refused:
         statements.append(
-            embedding.mark_embedded(embedding.REFUSED, embedded.refused, user_id=user_id)
+            embedding.mark_embedded(model, embedded.refused, user_id=user_id, is_refused=True)
         )
     return statements
 

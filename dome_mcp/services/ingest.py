@@ -87,6 +87,14 @@ async def ingest_many(
     return results
 
 
+async def note_of_content(
+    content_hash: str, ports: Ports, *, user_id: str, context: str
+) -> Note | None:
+    """The note in this context whose content has the hash."""
+    rows = await ports.database.query(notes.note_by_content(content_hash, user_id, context=context))
+    return notes.to_note(rows[0]) if rows else None
+
+
 async def contents_present(
     content_hashes: Sequence[str], ports: Ports, *, user_id: str, context: str
 ) -> set[str]:
@@ -128,10 +136,7 @@ async def _discard(draft: NoteDraft, ports: Ports, *, user_id: str) -> None:
 
 
 async def _same_content(draft: NoteDraft, ports: Ports, *, user_id: str) -> Note | None:
-    rows = await ports.database.query(
-        notes.note_by_content(draft.content_hash, user_id, context=draft.context)
-    )
-    return notes.to_note(rows[0]) if rows else None
+    return await note_of_content(draft.content_hash, ports, user_id=user_id, context=draft.context)
 
 
 async def _same_origin(draft: NoteDraft, ports: Ports, *, user_id: str) -> Note | None:

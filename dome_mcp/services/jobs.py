@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from dome_mcp.core.errors import NotFound
-from dome_mcp.core.jobs import KEPT, IngestRequest, Job, JobPolicy, JobSettlement
+from dome_mcp.core.jobs import KEPT, IngestRequest, Job, JobKind, JobPolicy, JobSettlement
 from dome_mcp.core.ports import Database, Statement
 from dome_mcp.store import jobs, uploads
 
@@ -14,6 +14,7 @@ async def accept(
     database: Database,
     *,
     now: datetime,
+    kind: JobKind = "ingest",
     is_announced: bool = False,
     claimed_until: datetime | None = None,
 ) -> tuple[Job, bool]:
@@ -35,7 +36,7 @@ async def accept(
     *_, accepted, rows = await database.batch(
         [
             *statements,
-            jobs.accept(job_id, request, now=now, lease_until=claimed_until),
+            jobs.accept(job_id, request, kind=kind, now=now, lease_until=claimed_until),
             jobs.job_of_user(job_id, user_id),
         ]
     )
@@ -57,9 +58,14 @@ async def find_job(job_id: str, database: Database, *, user_id: str) -> Job:
 
 
 async def claim_job(
-    database: Database, policy: JobPolicy, *, now: datetime, given_up: str
+    database: Database,
+    policy: JobPolicy,
+    *,
+    now: datetime,
+    given_up: str,
+    kind: JobKind = "ingest",
 ) -> Job | None:
-    """Takes a job of any user to work on it; None where there is nothing to do.
+    """Takes a job of this kind, of any user, to work on it; None where there is nothing to do.
 
     `given_up` is the problem of a job that its workers never came back from.
 
@@ -68,6 +74,7 @@ async def claim_job(
     """
     *_, rows = await database.batch(
         jobs.claim(
+            kind,
             now=now,
             until=now + policy.lease,
             max_failures=policy.max_failures,
@@ -96,6 +103,17 @@ async def settle(
     """
     rows = await database.query(jobs.settle(job, settlement, now=now))
     return jobs.to_job(rows[0]) if rows else None
+
+
+async def dead_letter(
+    job_id: str, database: Database, *, user_id: str, problem: str, now: datetime
+) -> None:
+    """Ends a job whose message nobody could work on, unless somebody does so now.
+
+    Raises:
+        BackendError: nothing was written.
+    """
+    await database.query(jobs.dead_letter(job_id, user_id, problem, now=now))
 
 
 async def forget_finished(database: Database, *, now: datetime) -> None:

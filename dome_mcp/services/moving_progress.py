@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dome_mcp.core.ports import VectorEntry
 
@@ -28,6 +28,7 @@ class Move:
     """Files that the source should have and has not, or has damaged."""
 
 
+@runtime_checkable
 class VectorReader(Protocol):
     """Vectors that are stored, for a target with the same model."""
 

@@ -4,25 +4,32 @@
 new ones are made. The long way has no such gap: vectors of the next model are made beside the old
 ones, which are searched until one batch makes the next model the present one.
 
-    begin_move; move_step until it has done nothing; finish_move; end_move
+    measure_move; begin_move; move_step until it has done nothing; finish_move; end_move
 
 Whatever is cut off is repeated from the start, and goes on where it was.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
 
 from dome_mcp.core.errors import InvalidInput
-from dome_mcp.core.ports import Embedder, Ports, Row, Statement, VectorEntry
+from dome_mcp.core.ports import Database, Embedder, Ports, Row, Statement, VectorEntry
 from dome_mcp.services.chunk_vectors import Embedded, embed_or_refuse
 from dome_mcp.services.indexing import fits_shape, index_shape
 from dome_mcp.store import embedding, meta, reindexing
 from dome_mcp.store.notes import to_int
 
+_INDEX_FACTS = (
+    meta.EMBEDDING_MODEL,
+    meta.EMBEDDING_SHAPE,
+    meta.EMBEDDING_NAME,
+    meta.VECTOR_PLACE,
+    meta.VECTOR_INDEX,
+)
 _AT_ONCE = 500
-_STEP_CHUNKS = 32
+_STEP_CHUNKS = 100
 
 
 class NextVectors(Protocol):
@@ -30,6 +37,14 @@ class NextVectors(Protocol):
 
     Sets of several models may be there at once; none changes another.
     """
+
+    async def is_usable(self) -> bool:
+        """Whether what is searched now could hold the model's vectors, were they of this model.
+
+        Raises:
+            BackendError: it cannot be told.
+        """
+        ...
 
     async def prepare(self) -> None:
         """Makes room for the set; harmless where it is there.
@@ -78,11 +93,35 @@ class NextModel:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveSize:
+    """How much a move has to do."""
+
+    chunks: int
+    """That have no vector of the next model yet."""
+    characters: int
+    """Of their texts together."""
+    present: int
+    """Vectors of the present model."""
+    present_dimensions: int
+    """Of each of these; 0 where it was not recorded."""
+
+
+@dataclass(frozen=True, slots=True)
 class MoveStep:
     """What one step did, and the last chunk it saw: the next step begins `after` it."""
 
     done: int
     after: int
+
+
+async def index_facts(database: Database) -> Mapping[str, str]:
+    """What the database says of its vectors and of the model that made them, by name.
+
+    Raises:
+        BackendError: the database cannot be read.
+    """
+    rows = await database.query(meta.facts(_INDEX_FACTS))
+    return {str(row["name"]): str(row["value"]) for row in rows}
 
 
 async def adopt_model(ports: Ports, *, place: str, name: str | None = None) -> None:
@@ -115,7 +154,36 @@ async def adopt_model(ports: Ports, *, place: str, name: str | None = None) -> N
             embedding.forget_vectors(model),
             *_facts(ports.embedder, name),
             meta.set_fact(meta.VECTOR_PLACE, place),
+            *(() if is_here else (meta.forget_fact(meta.VECTOR_INDEX),)),
         ]
+    )
+
+
+async def is_moved(ports: Ports, target: NextModel) -> bool:
+    """Whether the next model is the present one by now, and the index one of its own.
+
+    Raises:
+        BackendError: it cannot be told.
+    """
+    present = await meta.fact(ports.database, meta.EMBEDDING_MODEL)
+    return present == target.model and await target.vectors.is_usable()
+
+
+async def measure_move(ports: Ports, target: NextModel) -> MoveSize:
+    """How much there is to move, or left to move of what was begun before.
+
+    Raises:
+        BackendError: the database cannot be read.
+    """
+    *_, (row,) = await ports.database.batch(
+        [*reindexing.begin_moving(), reindexing.measure_unmoved(target.model)]
+    )
+    shape = await meta.fact(ports.database, meta.EMBEDDING_SHAPE)
+    return MoveSize(
+        chunks=to_int(row["unmoved"]),
+        characters=to_int(row["characters"]),
+        present=to_int(row["embedded"]),
+        present_dimensions=int(shape.split()[0]) if shape else 0,
     )
 
 
@@ -126,14 +194,14 @@ async def begin_move(ports: Ports, target: NextModel) -> int:
         BackendError: there is no room.
     """
     await target.vectors.prepare()
-    await ports.database.batch(reindexing.begin_moving())
-    (row,) = await ports.database.query(reindexing.count_unmoved(target.model))
-    return to_int(row["unmoved"])
+    return (await measure_move(ports, target)).chunks
 
 
 async def move_step(ports: Ports, target: NextModel, *, after: int) -> MoveStep:
     """Embeds the next chunks for the next model; those that still wait for the present one do not
     count, as they will be embedded by the next anyway.
+
+    The vectors are staged, and settled by `finish_move`: many together cost few requests.
 
     Raises:
         BackendError: a model or the database failed; nothing is half written.
@@ -149,7 +217,6 @@ async def move_step(ports: Ports, target: NextModel, *, after: int) -> MoveStep:
         embedded = await embed_or_refuse(pending, target.embedder, ports.database, user_id=user_id)
         statements += _moved(embedded, target)
     await ports.database.batch(statements)
-    await target.vectors.settle()
     return MoveStep(len(rows), _last_key(rows))
 
 
@@ -174,13 +241,14 @@ async def finish_move(ports: Ports, target: NextModel) -> bool:
 
 
 async def end_move(ports: Ports, target: NextModel) -> None:
-    """Takes away what only the move needed; harmless to repeat.
+    """Takes away what only moves needed; harmless to repeat.
 
     Raises:
         BackendError: something is left.
     """
-    await target.vectors.clean_up()
+    # First what says that chunks were moved, so that no later move believes it of a lost set.
     await ports.database.batch(reindexing.end_moving())
+    await target.vectors.clean_up()
 
 
 def _facts(embedder: Embedder, name: str | None) -> Iterator[Statement]:

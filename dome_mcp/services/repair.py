@@ -16,6 +16,7 @@ from dome_mcp.core.ports import Database, Ports
 from dome_mcp.services.blobs import text_of
 from dome_mcp.services.integrity import CheckedVectors, Examination
 from dome_mcp.services.notes import stored_note
+from dome_mcp.services.restoring import RestorableVectors
 from dome_mcp.store import chunks, embedding, integrity, notes
 from dome_mcp.store.notes import to_int
 
@@ -56,6 +57,8 @@ async def repair(
     if indexed or seen.orphan_words:
         done.append(f"Wrote {indexed} full-text entries and removed {len(seen.orphan_words)}.")
     done += await _mend_vectors(seen, ports)
+    if isinstance(ports.vectors, RestorableVectors) and (sent := await ports.vectors.restore()):
+        done.append(f"Sent {sent} vectors again to an index that had lost some.")
     for key in seen.orphan_blobs:
         await ports.blobs.delete(key)
     if seen.orphan_blobs:

@@ -12,7 +12,7 @@ from dome_mcp.core import ranking
 from dome_mcp.core.drafts import clean_context, clean_tags
 from dome_mcp.core.errors import BackendError, InvalidInput
 from dome_mcp.core.model import EVERY_NOTE, IndexState, NoteFilter, SearchMode, SearchResult
-from dome_mcp.core.ports import Database, Lookup, Ports, Row, Statement
+from dome_mcp.core.ports import Database, Lookup, Ports, Row, Statement, Vector
 from dome_mcp.core.queries import match_terms
 from dome_mcp.services.indexing import Semantics, to_semantics
 from dome_mcp.store import embedding, passages
@@ -31,6 +31,8 @@ class SearchRequest:
     mode: SearchMode = "hybrid"
     among: NoteFilter = EVERY_NOTE
     offset: int = 0
+    vector: Vector | None = None
+    """The query's, where the caller has it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ async def _begin(request: SearchRequest, ports: Ports, *, user_id: str, pool: in
     if request.mode == "hybrid" and not ports.embedder.is_ready:
         return _Begun()
     try:
-        vector = await ports.embedder.embed_query(request.query)
+        vector = request.vector or await ports.embedder.embed_query(request.query)
         return _Begun(await ports.vectors.look_up(user_id, vector, limit=pool, among=request.among))
     except BackendError as error:
         return _Begun(failure=error)

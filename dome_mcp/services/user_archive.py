@@ -14,14 +14,16 @@ from dome_mcp.core.agenda import Delivery, Firing
 from dome_mcp.core.audit import AuditEntry
 from dome_mcp.core.channels import SECRET, TOKEN, masked
 from dome_mcp.core.ports import Ports
+from dome_mcp.core.sessions import Exchange
 from dome_mcp.core.timestamps import to_ms
 from dome_mcp.core.tokens import Token
 from dome_mcp.services.access import list_tokens
 from dome_mcp.services.audit import MAX_PAGE, list_entries
 from dome_mcp.services.channels import list_channels
-from dome_mcp.store import history
+from dome_mcp.store import history, sessions
 from dome_mcp.store.firings import to_delivery, to_firing
 from dome_mcp.store.notes import to_int
+from dome_mcp.store.sessions import to_exchange
 
 Record = dict[str, object]
 
@@ -90,7 +92,18 @@ async def audit_records(ports: Ports, *, user_id: str) -> AsyncIterator[Record]:
             return
 
 
-def _record(value: Firing | Delivery | Token | AuditEntry) -> Record:
+async def exchange_records(ports: Ports, *, user_id: str) -> AsyncIterator[Record]:
+    """What the user asked of the notes and was answered, the first first."""
+    after = ""
+    while rows := await ports.database.query(
+        sessions.exchanges_by_id(user_id, after=after, limit=_PAGE)
+    ):
+        for row in rows:
+            yield _record(to_exchange(row))
+        after = str(rows[-1]["exchange_id"])
+
+
+def _record(value: Firing | Delivery | Token | AuditEntry | Exchange) -> Record:
     """The value as JSON, without the user's id: the whole export is of one user."""
     return {name: _to_json(field) for name, field in asdict(value).items() if name != "user_id"}
 

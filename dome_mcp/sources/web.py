@@ -7,6 +7,7 @@ and time are bounded whatever the server does.
 
 import ssl
 import zlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import Message
@@ -69,18 +70,20 @@ async def fetch(
     allow_private: bool,
     max_bytes: int,
     timeout_seconds: float,
+    pictures: Collection[str] = (),
     resolver: Resolver = resolve,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> SourcePage:
     """The page at an http or https URL, after at most five redirects.
 
-    `timeout_seconds` is for all of it; `max_bytes` counts the page decompressed; `transport`
-    connects to addresses that were checked (see PinnedTransport).
+    `timeout_seconds` is for all of it; `max_bytes` counts the page decompressed; `pictures` are
+    content types that are fetched although they hold no text; `transport` connects to addresses
+    that were checked (see PinnedTransport).
 
     Raises:
         InvalidInput: not such a URL, no such host or page, or a page that wants a login.
         Forbidden: a hop leads to an address that is not public, and `allow_private` is False.
-        UnreadableDocument: the page is too large, or an image, sound or video.
+        UnreadableDocument: the page is too large, or another image, sound or video.
         BackendUnavailable: the server is busy, cannot be reached, or is too slow.
         BackendRejected: its certificate does not prove that it is the host of the URL.
         BackendProtocolError: it answers in something else than proper HTTP.
@@ -97,7 +100,7 @@ async def fetch(
     try:
         with anyio.fail_after(timeout_seconds):
             async with client:
-                return await _follow(client, target, max_bytes)
+                return await _follow(client, target, max_bytes, pictures)
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
         raise _translated(error, target.host) from error
 
@@ -111,14 +114,16 @@ def _parse(url: str) -> httpx.URL:
     return parsed
 
 
-async def _follow(client: httpx.AsyncClient, url: httpx.URL, max_bytes: int) -> SourcePage:
+async def _follow(
+    client: httpx.AsyncClient, url: httpx.URL, max_bytes: int, pictures: Collection[str]
+) -> SourcePage:
     # By hand, because httpx reads the whole body of a redirect before it goes on.
     request = client.build_request("GET", url)
     for _ in range(_MOST_REDIRECTS + 1):
         response = await client.send(request, stream=True)
         try:
             if response.next_request is None:
-                return await _page(response, max_bytes)
+                return await _page(response, max_bytes, pictures)
             request = response.next_request
         finally:
             await response.aclose()
@@ -127,13 +132,13 @@ async def _follow(client: httpx.AsyncClient, url: httpx.URL, max_bytes: int) -> 
     )
 
 
-async def _page(response: httpx.Response, max_bytes: int) -> SourcePage:
+async def _page(response: httpx.Response, max_bytes: int, pictures: Collection[str]) -> SourcePage:
     _require_success(response)
     headers = Message()
     headers["Content-Type"] = response.headers.get("Content-Type", "application/octet-stream")
     headers["Content-Disposition"] = response.headers.get("Content-Disposition", "inline")
     content_type = headers.get_content_type()
-    if content_type.startswith(_WITHOUT_TEXT):
+    if content_type.startswith(_WITHOUT_TEXT) and content_type not in pictures:
         raise UnreadableDocument(
             "unsupported", f"The page is {content_type}, which holds no text.", "Send a document."
         )

@@ -55,11 +55,13 @@ SELECT j.value ->> 'id' AS chunk_id, (
 FROM json_each(?2) AS j ORDER BY 1"""
 
 # The revision is compared so that a note whose title changed since its text was read is done anew.
+# The model is compared so that who has not heard of another one leaves its chunks pending.
 _MARK_EMBEDDED = """
 UPDATE chunks SET embedded_with = ?1
 FROM json_each(?2) AS j JOIN notes n ON n.note_id = j.value ->> 'note' AND n.user_id = ?3
 WHERE chunks.chunk_id = j.value ->> 'id' AND chunks.note_key = n.note_key
-  AND n.revision = j.value ->> 'revision'"""
+  AND n.revision = j.value ->> 'revision'
+  AND ?4 = coalesce((SELECT value FROM meta WHERE name = ?5), ?4)"""
 
 _FORGET_VECTORS = "UPDATE chunks SET embedded_with = NULL WHERE embedded_with <> ?1"
 
@@ -149,13 +151,20 @@ def noted_before(
     return Statement(_NOTED_BEFORE, (user_id, json.dumps(places), within_ms, notes))
 
 
-def mark_embedded(model: str, chunks: Sequence[PendingChunk], *, user_id: str) -> Statement:
-    """Records that chunks have a vector of `model`, where their note is as it was read."""
+def mark_embedded(
+    model: str, chunks: Sequence[PendingChunk], *, user_id: str, is_refused: bool = False
+) -> Statement:
+    """Records that chunks have a vector of `model`, or were refused by it.
+
+    Where their note is as it was read, and `model` is still the present one.
+    """
     records = [
         {"id": chunk.chunk_id, "note": chunk.note_id, "revision": chunk.revision}
         for chunk in chunks
     ]
-    return Statement(_MARK_EMBEDDED, (model, json.dumps(records), user_id))
+    mark = REFUSED if is_refused else model
+    params = (mark, json.dumps(records), user_id, model, EMBEDDING_MODEL)
+    return Statement(_MARK_EMBEDDED, params)
 
 
 def embedded_otherwise(model: str) -> Statement:

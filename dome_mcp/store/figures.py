@@ -16,6 +16,22 @@ SELECT
   (SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')) AS jobs_open"""
 
 
+_HELD = """
+SELECT
+  (SELECT count(*) FROM notes) AS notes, (SELECT count(*) FROM chunks) AS chunks,
+  (SELECT count(*) FROM tasks) AS tasks, (SELECT count(*) FROM reminders) AS reminders,
+  (SELECT count(*) FROM deliveries) AS deliveries,
+  (SELECT count(*) FROM vector_ledger WHERE is_settled = 0) AS unsettled_vectors"""
+
+
+def held_rows() -> Statement:
+    """One row: how many rows the largest tables hold, and how many vectors are on their way.
+
+    It reads them all, which a person may ask for, and nothing that asks by itself.
+    """
+    return Statement(_HELD)
+
+
 def overall_counts() -> Statement:
     """One row: how much there is, and how much waits, over all users."""
     return Statement(_OVERALL)

@@ -18,32 +18,30 @@ from zoneinfo import ZoneInfo
 
 from dome_mcp.core.access import Principal, known_scopes
 from dome_mcp.core.drafts import Labels
-from dome_mcp.core.jobs import IngestRequest, Job, JobSettlement, JobState
+from dome_mcp.core.jobs import IngestRequest, Job, JobKind, JobSettlement, JobState
 from dome_mcp.core.ports import Row, Statement
 from dome_mcp.core.timestamps import from_ms, to_ms
 from dome_mcp.core.uploads import ReceivedFile
 from dome_mcp.store.notes import optional, to_int
 
-KIND = "ingest"
-
-_COLUMNS = """
+JOB_COLUMNS = """
   job_id, user_id, request, state, attempt, failures, result, problem,
   created_at_ms, updated_at_ms"""
 
 # A job that has a file is accepted only together with it.
-_ACCEPT = f"""
+_ACCEPT = """
 INSERT INTO jobs (
   job_id, user_id, kind, request, state, attempt, not_before_ms, lease_until_ms,
   created_at_ms, updated_at_ms)
 SELECT
-  ?1, ?2, '{KIND}', ?3, ?4, CAST(?5 AS INTEGER), CAST(?6 AS INTEGER), CAST(?7 AS INTEGER),
+  ?1, ?2, ?9, ?3, ?4, CAST(?5 AS INTEGER), CAST(?6 AS INTEGER), CAST(?7 AS INTEGER),
   CAST(?6 AS INTEGER), CAST(?6 AS INTEGER)
 WHERE ?8 IS NULL OR EXISTS (
   SELECT 1 FROM uploads WHERE upload_id = ?8 AND user_id = ?2 AND state = 'consumed')
 ON CONFLICT (job_id) DO NOTHING
 RETURNING job_id"""
 
-_OF_USER = f"SELECT {_COLUMNS} FROM jobs WHERE job_id = ?1 AND user_id = ?2"
+_OF_USER = f"SELECT {JOB_COLUMNS} FROM jobs WHERE job_id = ?1 AND user_id = ?2"
 
 # Those whose worker fell silent once too often.
 _GIVE_UP = """
@@ -51,7 +49,7 @@ UPDATE jobs SET
   state = 'failed', failures = failures + 1, problem = ?3, lease_until_ms = NULL,
   updated_at_ms = CAST(?1 AS INTEGER)
 WHERE state = 'running' AND lease_until_ms <= CAST(?1 AS INTEGER)
-  AND failures + 1 >= CAST(?2 AS INTEGER)"""
+  AND failures + 1 >= CAST(?2 AS INTEGER) AND kind = ?4"""
 
 # What a worker that is gone left behind, then what waits: first for whom the least is being done,
 # so that nobody's thousand files keep another's one waiting.
@@ -62,16 +60,16 @@ UPDATE jobs SET
 WHERE job_id = (
   SELECT job_id FROM (
     SELECT job_id, 0 AS turn, 0 AS busy, lease_until_ms AS since_ms FROM jobs
-    WHERE state = 'running' AND lease_until_ms <= CAST(?1 AS INTEGER)
+    WHERE state = 'running' AND lease_until_ms <= CAST(?1 AS INTEGER) AND kind = ?3
     UNION ALL
     SELECT q.job_id, 1, (
       SELECT count(*) FROM jobs r WHERE r.state = 'running' AND r.user_id = q.user_id),
       q.not_before_ms
     FROM jobs q
-    WHERE q.state = 'queued' AND q.not_before_ms <= CAST(?1 AS INTEGER)
+    WHERE q.state = 'queued' AND q.not_before_ms <= CAST(?1 AS INTEGER) AND q.kind = ?3
       AND q.user_id NOT IN (SELECT user_id FROM users WHERE deleting_at_ms IS NOT NULL))
   ORDER BY turn, busy, since_ms, job_id LIMIT 1)
-RETURNING {_COLUMNS}"""
+RETURNING {JOB_COLUMNS}"""
 
 _RENEW = """
 UPDATE jobs SET lease_until_ms = CAST(?4 AS INTEGER)
@@ -83,7 +81,13 @@ UPDATE jobs SET
   state = ?4, not_before_ms = CAST(?5 AS INTEGER), failures = CAST(?6 AS INTEGER),
   result = ?7, problem = ?8, lease_until_ms = NULL, updated_at_ms = CAST(?9 AS INTEGER)
 WHERE job_id = ?1 AND user_id = ?2 AND attempt = CAST(?3 AS INTEGER) AND state = 'running'
-RETURNING {_COLUMNS}"""
+RETURNING {JOB_COLUMNS}"""
+
+_DEAD_LETTER = """
+UPDATE jobs SET
+  state = 'failed', problem = ?3, lease_until_ms = NULL, updated_at_ms = CAST(?4 AS INTEGER)
+WHERE job_id = ?1 AND user_id = ?2 AND (
+  state = 'queued' OR (state = 'running' AND lease_until_ms <= CAST(?4 AS INTEGER)))"""
 
 _FORGET_FILES = """
 DELETE FROM uploads WHERE state = 'consumed' AND upload_id IN (
@@ -105,7 +109,12 @@ DELETE FROM jobs WHERE state IN ('done', 'failed') AND updated_at_ms <= CAST(?1 
 
 
 def accept(
-    job_id: str, request: IngestRequest, *, now: datetime, lease_until: datetime | None = None
+    job_id: str,
+    request: IngestRequest,
+    *,
+    kind: JobKind,
+    now: datetime,
+    lease_until: datetime | None = None,
 ) -> Statement:
     """Writes a job down; no row where it is there already, or its file is not.
 
@@ -119,6 +128,7 @@ def accept(
             *(job_id, user_id, _to_json(request), "running" if is_claimed else "queued"),
             *(int(is_claimed), to_ms(now), to_ms(lease_until) if lease_until else None),
             request.file.upload_id if request.file else None,
+            kind,
         ),
     )
 
@@ -127,15 +137,17 @@ def job_of_user(job_id: str, user_id: str) -> Statement:
     return Statement(_OF_USER, (job_id, user_id))
 
 
-def claim(*, now: datetime, until: datetime, max_failures: int, given_up: str) -> list[Statement]:
-    """Takes one job, of any user, until then; the last statement's row is it.
+def claim(
+    kind: JobKind, *, now: datetime, until: datetime, max_failures: int, given_up: str
+) -> list[Statement]:
+    """Takes one job of this kind, of any user, until then; the last statement's row is it.
 
     To be run as one batch. Whoever held it before can change it no more. A job that brought down
     its worker `max_failures` times has failed instead, with the problem `given_up`.
     """
     return [
-        Statement(_GIVE_UP, (to_ms(now), max_failures, given_up)),
-        Statement(_CLAIM, (to_ms(now), to_ms(until))),
+        Statement(_GIVE_UP, (to_ms(now), max_failures, given_up, kind)),
+        Statement(_CLAIM, (to_ms(now), to_ms(until), kind)),
     ]
 
 
@@ -154,6 +166,11 @@ def settle(job: Job, settlement: JobSettlement, *, now: datetime) -> Statement:
             *(settlement.result, settlement.problem, to_ms(now)),
         ),
     )
+
+
+def dead_letter(job_id: str, user_id: str, problem: str, *, now: datetime) -> Statement:
+    """Ends a job that nobody works on, with this problem."""
+    return Statement(_DEAD_LETTER, (job_id, user_id, problem, to_ms(now)))
 
 
 def forget_jobs_of_note(note_id: str, user_id: str) -> list[Statement]:

@@ -15,7 +15,13 @@ EMBEDDING_NAME = "embedding_name"
 """The setting that names the model, where `reindex --to` chose it."""
 
 VECTOR_PLACE = "vector_place"
-"""Which index holds the vectors: `embedded`, or `vectorize/` and its name."""
+"""Where the settings have the vectors: `embedded`, or VECTORIZE and the name of an index."""
+
+VECTORIZE = "vectorize/"
+
+VECTOR_INDEX = "vector_index"
+"""The index that `reindex --to` moved the vectors to, which is searched instead of the one that
+VECTOR_PLACE names; not set: that one is."""
 
 LINK_SECRET = "link_secret"  # noqa: S105  the name of the fact, not the secret
 """What the links in notices are signed with, in hexadecimal."""

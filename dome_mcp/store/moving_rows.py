@@ -43,6 +43,9 @@ TABLES: Mapping[str, Table] = {
         ("kind", "address", "options", "is_default", "created_at_ms"),
         unique=("user_id", "name"),
     ),
+    "exchanges": Table(
+        ("exchange_id",), ("session_id", "question", "answer", "note_ids", "asked_at_ms")
+    ),
     "tasks": Table(
         ("task_id",),
         (
@@ -79,6 +82,21 @@ TAGS = "tags"
 _TAGGED = "tasks"
 _TAGS = """(SELECT json_group_array(name) FROM (
     SELECT name FROM task_tags t WHERE t.task_key = x.task_key ORDER BY name)) AS tags"""
+
+_SIZES = """
+SELECT
+  (SELECT count(*) FROM notes
+    WHERE deleted_at_ms IS NULL AND user_id IN (SELECT value FROM json_each(?1))) AS "notes",
+  (SELECT count(*) FROM note_tags
+    WHERE user_id IN (SELECT value FROM json_each(?1))) AS "tags",
+  (SELECT count(*) FROM chunks
+    WHERE user_id IN (SELECT value FROM json_each(?1))) AS "chunks",
+  (SELECT count(*) FROM tasks
+    WHERE user_id IN (SELECT value FROM json_each(?1))) AS "tasks",
+  (SELECT count(*) FROM task_tags
+    WHERE user_id IN (SELECT value FROM json_each(?1))) AS "task tags",
+  (SELECT count(*) FROM reminders
+    WHERE user_id IN (SELECT value FROM json_each(?1))) AS "reminders\""""
 
 _PAGE = """
 SELECT {columns} FROM {table} x
@@ -155,6 +173,11 @@ def put_rows(table: str, user_id: str, records: Sequence[Record]) -> list[Statem
                 Statement(_ADD_TAGS, (user_id, part)),
             )
     return statements
+
+
+def sizes(user_ids: Sequence[str]) -> Statement:
+    """How many rows of each kind the users have together, one row."""
+    return Statement(_SIZES, (json.dumps(list(user_ids)),))
 
 
 def to_record(table: str, row: Row) -> Record:

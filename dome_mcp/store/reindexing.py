@@ -32,10 +32,11 @@ WHERE c.chunk_key > CAST(?2 AS INTEGER) AND c.embedded_with IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM moved_chunks m WHERE m.chunk_key = c.chunk_key AND m.model = ?1)
 ORDER BY c.chunk_key LIMIT CAST(?3 AS INTEGER)"""
 
-_COUNT_UNMOVED = """
-SELECT count(*) AS unmoved FROM chunks c
-WHERE c.embedded_with IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM moved_chunks m WHERE m.chunk_key = c.chunk_key AND m.model = ?1)"""
+_MEASURE_UNMOVED = """
+SELECT count(*) AS embedded, count(*) FILTER (WHERE m.chunk_key IS NULL) AS unmoved,
+  coalesce(sum(length(c.text)) FILTER (WHERE m.chunk_key IS NULL), 0) AS characters
+FROM chunks c LEFT JOIN moved_chunks m ON m.chunk_key = c.chunk_key AND m.model = ?1
+WHERE c.embedded_with IS NOT NULL"""
 
 # The revision is compared so that a note that changed since its text was read is done anew.
 _MARK_MOVED = """
@@ -74,9 +75,10 @@ def unmoved_chunks(model: str, *, after: int, limit: int) -> Statement:
     return Statement(_UNMOVED, (model, after, limit))
 
 
-def count_unmoved(model: str) -> Statement:
-    """One row: how many chunks are `unmoved`."""
-    return Statement(_COUNT_UNMOVED, (model,))
+def measure_unmoved(model: str) -> Statement:
+    """One row: how many chunks are `embedded`, how many of them `unmoved`, and how many
+    `characters` these have."""
+    return Statement(_MEASURE_UNMOVED, (model,))
 
 
 def mark_moved(model: str, chunks: Sequence[PendingChunk], *, is_refused: bool) -> Statement:

@@ -10,7 +10,14 @@ Source: https://developers.cloudflare.com/d1/reference/migrations/ (2026-11).
 
 from dome_mcp.core.errors import BackendRejected
 from dome_mcp.core.ports import Database, Statement
-from dome_mcp.store.migrations import access, agenda, notes, vector_ledger
+from dome_mcp.store.migrations import (
+    access,
+    agenda,
+    notes,
+    sessions,
+    vector_indexes,
+    vector_ledger,
+)
 
 _MIGRATIONS_TABLE = """
 CREATE TABLE IF NOT EXISTS d1_migrations (
@@ -20,7 +27,8 @@ CREATE TABLE IF NOT EXISTS d1_migrations (
 )"""
 
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
-    (each.NAME, each.STATEMENTS) for each in (notes, agenda, access, vector_ledger)
+    (each.NAME, each.STATEMENTS)
+    for each in (notes, agenda, access, vector_ledger, vector_indexes, sessions)
 )
 
 _IS_MIGRATED = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'd1_migrations'"

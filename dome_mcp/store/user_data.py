@@ -20,6 +20,7 @@ _KEYS = {
     "deliveries": "delivery_key",
     "idempotency": "idempotency_key",
     "jobs": "job_id",
+    "exchanges": "exchange_id",
     "channels": "name",
     "task_tags": "name, task_key",
     "tasks": "task_id",

@@ -1,6 +1,10 @@
-"""Between the SDK and our tools: arguments in, one kind of result out, errors in plain words."""
+"""Between the SDK and our tools: arguments in, one kind of result out, errors in plain words.
 
-from collections.abc import Callable, Mapping
+A tool is two functions: what it does, from arguments to a result for programs, and how that is
+told, from the result to a text for the model. Where another DOME does it, only the first differs.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 from mcp.server.mcpserver import Context
@@ -19,6 +23,15 @@ from dome_mcp.tools._schema import lean_input, lean_output
 Call = Context[Caller, Any]
 """What a tool gets of the call it serves; its lifespan context is who sent this very message."""
 
+Arguments = Mapping[str, Any]
+"""All arguments of a call by name, as the tool's function gets them."""
+
+Perform = Callable[..., Awaitable[Mapping[str, Any]]]
+"""What a tool does: called with its arguments and the call, it gives the result for programs."""
+
+Told = Callable[[Any, Arguments], str]
+"""How a result of these arguments is told to a model."""
+
 READS = ToolAnnotations(
     read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
@@ -33,35 +46,31 @@ async def dome_of(call: Call) -> Dome:
     return await call.request_context.lifespan_context.dome()
 
 
-def reply(text: str, structured: Mapping[str, Any]) -> CallToolResult:
-    """The result of a call: `text` for the model to read, `structured` for programs."""
-    return CallToolResult(
-        content=[TextContent(type="text", text=text)], structured_content=dict(structured)
-    )
-
-
 def define(
-    function: Callable[..., Any],
+    perform: Perform,
+    told: Told,
     *,
     title: str,
     annotations: ToolAnnotations,
     scopes: tuple[Scope, ...],
-) -> "DomeTool":
-    """The tool that calls an async function, for callers who have all of the scopes.
+) -> Tool:
+    """The tool that does what `perform` does, for callers who have all of the scopes.
 
-    The function's docstring is the description for the model.
+    Its docstring is the description for the model; what it is annotated to return is the schema.
     """
+    name = getattr(perform, "__name__", "")
     if not scopes:
-        raise ValueError(f"the tool {function.__name__} names no scope")
+        raise ValueError(f"the tool {name} names no scope")
     made = DomeTool.from_function(
-        function,
+        perform,
         title=title,
-        description=" ".join((function.__doc__ or "").split()),
+        description=" ".join((perform.__doc__ or "").split()),
         annotations=annotations,
         structured_output=True,
     )
     tool = cast("DomeTool", made)
     tool.scopes = scopes
+    tool.told = told
     tool.parameters = lean_input(tool.parameters)
     tool.fn_metadata.output_schema = lean_output(tool.fn_metadata.output_schema or {})
     return tool
@@ -72,11 +81,12 @@ class DomeTool(Tool):
 
     scopes: tuple[Scope, ...] = Field(default=tuple(sorted(EVERYTHING)), exclude=True)
     """What a caller needs; everything, until `define` says less."""
+    told: Told = Field(default=lambda result, _: str(result), exclude=True)
 
     async def run(
         self, arguments: dict[str, Any], context: Context[Any, Any], convert_result: bool = False
     ) -> Any:
-        """The function's result for these arguments, if the caller has the scopes.
+        """What the tool does with these arguments, and its text, if the caller has the scopes.
 
         Raises:
             ToolError: with words for the model; what went wrong inside is logged, not told.
@@ -86,12 +96,11 @@ class DomeTool(Tool):
             caller.principal.require(*self.scopes)
         except InsufficientScope as error:
             raise ToolError(str(error)) from error
-        keywords = self._accept(arguments)
-        if self.context_kwarg is not None:
-            keywords[self.context_kwarg] = context
+        accepted = self._accept(arguments)
         try:
-            result = await self.fn(**keywords)
-            return self.fn_metadata.convert_result(result) if convert_result else result
+            result = await self.fn(**accepted, call=context)
+            reply = self._reply(self.told(result, accepted), result)
+            return self.fn_metadata.convert_result(reply) if convert_result else reply
         except (MCPError, ToolError):
             raise
         except DomeError as error:
@@ -99,6 +108,14 @@ class DomeTool(Tool):
         except Exception as error:  # logged; the client gets a reference alone
             reference = log_unexpected(error)
             raise ToolError(f"Internal error, reference {reference}.") from error
+
+    def _reply(self, text: str, result: Mapping[str, Any]) -> CallToolResult:
+        """The text for the model to read, and of the result what the schema has, for programs."""
+        properties: dict[str, Any] = (self.fn_metadata.output_schema or {})["properties"]
+        structured = {name: value for name, value in result.items() if name in properties}
+        return CallToolResult(
+            content=[TextContent(type="text", text=text)], structured_content=structured
+        )
 
     def _accept(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         known: dict[str, Any] = self.parameters["properties"]

@@ -24,20 +24,33 @@ def decode(cursor: str, request: SearchRequest) -> int:
     Raises:
         InvalidInput: no cursor at all, or one of another search.
     """
-    try:
-        digest, offset = json.loads(base64.urlsafe_b64decode(cursor + "=" * 3))
-        position = int(offset)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidInput(
-            "The cursor is not one that search gave.",
-            "Send next_cursor of the last page as it was, or none for the first page.",
-        ) from error
+    digest, position = _content(cursor)
     if digest != _digest(request):
         raise InvalidInput(
             "The cursor belongs to a search with another query, mode or filters.",
             "Repeat that search with its cursor, or send none to start this one.",
         )
     return position
+
+
+def offset_in(cursor: str) -> int:
+    """The offset in a cursor, whichever search it belongs to.
+
+    Raises:
+        InvalidInput: no cursor at all.
+    """
+    return _content(cursor)[1]
+
+
+def _content(cursor: str) -> tuple[object, int]:
+    try:
+        digest, offset = json.loads(base64.urlsafe_b64decode(cursor + "=" * 3))
+        return digest, int(offset)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidInput(
+            "The cursor is not one that search gave.",
+            "Send next_cursor of the last page as it was, or none for the first page.",
+        ) from error
 
 
 def _digest(request: SearchRequest) -> str:

@@ -8,6 +8,8 @@ _NOTHING: tuple[object, ...] = (None, "", [], (), 0, False)
 _TELLING = frozenset({"note_id", "task_id", "reminder_id", "text", "quote"})
 _BESIDES = frozenset({"inbox"})
 """Lists that stand in the results of many tools, whose items are not described in each."""
+_UNTOLD = frozenset({"inbox_has_more", "by_meaning", "pending_chunks"})
+"""What a result has for the sake of its text alone, and a structured result goes without."""
 
 
 def lean_input(schema: Schema) -> Schema:
@@ -23,7 +25,9 @@ def lean_output(schema: Schema) -> Schema:
     properties = _lean(schema, _definitions(schema)).get("properties", {})
     return {
         "type": "object",
-        "properties": {name: _shallow(name, value) for name, value in properties.items()},
+        "properties": {
+            name: _shallow(name, value) for name, value in properties.items() if name not in _UNTOLD
+        },
     }
 
 

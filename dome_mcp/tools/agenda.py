@@ -180,9 +180,11 @@ def reminder_line(reminder: ReminderResult) -> str:
 
 
 def _failure_words(delivery: DeliveryResult) -> str:
-    if delivery["state"] != "FAILED":
+    """By which channel a notice did not go out, for good or not yet, and why."""
+    words = {"FAILED": "failed", "PENDING": "not yet"}.get(delivery["state"])
+    if words is None or "error" not in delivery:
         return ""
-    return f"{delivery['channel']} failed: {shortened(delivery.get('error', ''), TEXT_CHARACTERS)}"
+    return f"{delivery['channel']} {words}: {shortened(delivery['error'], TEXT_CHARACTERS)}"
 
 
 def _firing_result(firing: Firing, *, zone: ZoneInfo) -> FiringResult:

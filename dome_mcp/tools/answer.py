@@ -1,53 +1,35 @@
 """The rag_answer tool."""
 
 from collections.abc import Sequence
-from datetime import tzinfo
-from typing import Annotated, NotRequired
+from dataclasses import dataclass
+from typing import Annotated
 
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult
 from pydantic import Field
-from typing_extensions import TypedDict
 
-from dome_mcp.core.model import Answer, Citation, Passage
-from dome_mcp.services import answer as answering
-from dome_mcp.services.answer import Question
+from dome_mcp.services.answer import Follower, Question
 from dome_mcp.services.search import MAX_LIMIT
-from dome_mcp.tools._boundary import READS, Call, define, dome_of, reply
-from dome_mcp.tools.excerpts import excerpt, shortened
+from dome_mcp.services.sessions import converse
+from dome_mcp.tools._boundary import READS, Arguments, Call, define, dome_of
+from dome_mcp.tools.answers import DEFAULT_PASSAGES, Answered, answer_result
+from dome_mcp.tools.excerpts import shortened
 from dome_mcp.tools.fences import fenced
 from dome_mcp.tools.parameters import Names, NoteIds, Since, Until, note_filter
-from dome_mcp.tools.results import (
-    CitationResult,
-    PassageResult,
-    citation_result,
-    passage_results,
-)
+from dome_mcp.tools.results import CitationResult
 from dome_mcp.tools.search import head
 
-DEFAULT_PASSAGES = 8
-
-_PASSAGE_CHARACTERS = 500
+_TOLD_CHARACTERS = 100
+"""A client hears of the answer's progress each time that so much was written."""
 _CLOSEST = 3
 """How many passages the text shows when the notes hold no answer."""
-
-
-class Answered(TypedDict):
-    """What rag_answer gives."""
-
-    answer: str
-    answered: bool
-    citations: list[CitationResult]
-    passages: list[PassageResult]
-    model: str
-    session_id: NotRequired[str]
-    warnings: NotRequired[list[str]]
 
 
 def tools() -> list[Tool]:
     """The tools of this module."""
     return [
-        define(rag_answer, title="Answer from notes", annotations=READS, scopes=("notes:read",))
+        define(
+            rag_answer, _told, title="Answer from notes", annotations=READS, scopes=("notes:read",)
+        )
     ]
 
 
@@ -62,71 +44,67 @@ async def rag_answer(
     since: Since = "",
     until: Until = "",
     session_id: str = "",
-) -> Annotated[CallToolResult, Answered]:
+) -> Answered:
     """Answer a question from the user's notes with [n] citations; says so when they hold no answer.
-    Not for general knowledge."""
+    Not for general knowledge. To follow up, send the session_id that came back."""
     dome = await dome_of(call)
     zone = dome.zone
     among = note_filter(
         zone=zone, tags=tags, context=context, note_ids=note_ids, since=since, until=until
     )
-    answer = await answering.answer(
+    progress = Progress(call)
+    conversed = await converse(
         Question(question, limit=limit, among=among),
         dome.ports,
         user_id=dome.user_id,
         now=dome.now().astimezone(zone),
+        session_id=session_id,
+        follower=Follower(progress.found, progress.says),
     )
-    result = answer_result(answer, question, zone=zone, session_id=session_id)
-    return reply(_page(answer, result["passages"], zone=zone), result)
+    return answer_result(conversed, question, zone=zone)
 
 
-def answer_result(answer: Answer, question: str, *, zone: tzinfo, session_id: str = "") -> Answered:
-    """The answer with its evidence, of which only what speaks of the question is shown."""
-    result: Answered = {
-        "answer": answer.text,
-        "answered": answer.answered,
-        "citations": [citation_result(citation, zone=zone) for citation in answer.citations],
-        "passages": evidence_results(answer.passages, question, zone=zone),
-        "model": answer.model,
-    }
-    if session_id:
-        result["session_id"] = session_id
-    if answer.warnings:
-        result["warnings"] = list(answer.warnings)
-    return result
+@dataclass(slots=True)
+class Progress:
+    """Tells the client how far its answer is, and not its words: they are checked at the end."""
+
+    call: Call
+    said: int = 0
+    told: int = 0
+
+    async def found(self, passages: Sequence[object]) -> None:
+        """The passages are there, and the answer is begun."""
+        await self.call.report_progress(0, message=f"Passages found: {len(passages)}")
+
+    async def says(self, text: str) -> None:
+        """So much more of the answer is written."""
+        self.said += len(text)
+        if self.said - self.told >= _TOLD_CHARACTERS:
+            self.told = self.said
+            await self.call.report_progress(self.said, message=f"Characters written: {self.said}")
 
 
-def evidence_results(
-    passages: Sequence[Passage], question: str, *, zone: tzinfo
-) -> list[PassageResult]:
-    """The passages an answer is made from, with the part that speaks of the question."""
-    texts = [excerpt(found.text, question, width=_PASSAGE_CHARACTERS) for found in passages]
-    return passage_results(passages, texts, zone=zone)
-
-
-def _page(answer: Answer, shown: Sequence[PassageResult], *, zone: tzinfo) -> str:
-    lines = [f"Note: {warning}" for warning in answer.warnings]
-    if answer.answered:
-        sources = [_source(citation, zone=zone) for citation in answer.citations]
-        lines.append(fenced("\n".join([answer.text, "", *sources])))
-        return "\n".join(lines)
-    lines.append(answer.text)
-    closest = [
-        f"{head(passage, zone=zone)}\n{result['text']}"
-        for passage, result in zip(answer.passages[:_CLOSEST], shown, strict=False)
-    ]
+def _told(result: Answered, _: Arguments) -> str:
+    lines = [f"Note: {warning}" for warning in result.get("warnings", ())]
+    if result["answered"]:
+        sources = map(_source, result["citations"])
+        lines.append(fenced("\n".join([result["answer"], "", *sources])))
+        return "\n".join([*lines, f"session_id: {result['session_id']}"])
+    lines.append(result["answer"])
+    closest = [f"{head(passage)}\n{passage['text']}" for passage in result["passages"][:_CLOSEST]]
     if closest:
         lines += ["The closest passages:", fenced("\n\n".join(closest))]
-    return "\n".join(lines)
+    return "\n".join([*lines, f"session_id: {result['session_id']}"])
 
 
-def _source(citation: Citation, *, zone: tzinfo) -> str:
-    heading = citation.heading or ""
+def _source(citation: CitationResult) -> str:
+    place = citation["location"]
+    heading = place.get("heading", "")
     parts = [
-        shortened(citation.title, 80),
-        f"{citation.created_at.astimezone(zone):%Y-%m-%d}",
-        citation.note_id,
-        f"p. {citation.page}" if citation.page is not None else "",
-        shortened(heading, 60) if heading != citation.title else "",
+        shortened(citation["title"], 80),
+        citation["date"][:10],
+        citation["note_id"],
+        f"p. {place['page']}" if "page" in place else "",
+        shortened(heading, 60) if heading != citation["title"] else "",
     ]
-    return f"[{citation.n}] {' · '.join(filter(None, parts))}"
+    return f"[{citation['n']}] {' · '.join(filter(None, parts))}"

@@ -55,6 +55,7 @@ class Notices(TypedDict):
     """What every result about tasks and reminders has besides, where there is something."""
 
     inbox: NotRequired[list[InboxResult]]
+    inbox_has_more: NotRequired[bool]
     warnings: NotRequired[list[str]]
 
 
@@ -71,22 +72,25 @@ class Attention:
         notices: Notices = {}
         if self.inbox:
             notices["inbox"] = list(self.inbox)
+        if self.has_more:
+            notices["inbox_has_more"] = True
         if self.warnings:
             notices["warnings"] = list(self.warnings)
         return notices
 
-    def lines(self) -> list[str]:
-        """The part of a text result."""
-        lines = [f"Warning: {warning}" for warning in self.warnings]
-        if self.inbox:
-            lines += [
-                "These reminders fired and nobody acknowledged them. Tell the user, then call "
-                "update_reminder with acknowledge.",
-                fenced("\n".join(map(_line, self.inbox)), "reminders"),
-            ]
-        if self.has_more:
-            lines.append("There are more: list_reminders with state fired.")
-        return lines
+
+def notice_lines(notices: Notices) -> list[str]:
+    """The part of a text result."""
+    lines = [f"Warning: {warning}" for warning in notices.get("warnings", ())]
+    if inbox := notices.get("inbox"):
+        lines += [
+            "These reminders fired and nobody acknowledged them. Tell the user, then call "
+            "update_reminder with acknowledge.",
+            fenced("\n".join(map(_line, inbox)), "reminders"),
+        ]
+    if notices.get("inbox_has_more"):
+        lines.append("There are more: list_reminders with state fired.")
+    return lines
 
 
 async def attention(dome: Dome) -> Attention:

@@ -1,34 +1,28 @@
 """The ingest tool."""
 
 import json
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated
 
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import ToolAnnotations
 from pydantic import Field
-from typing_extensions import TypedDict
 
+from dome_mcp import texts
 from dome_mcp.app import Dome
 from dome_mcp.core.drafts import Labels
 from dome_mcp.core.errors import InvalidInput
-from dome_mcp.core.model import Ingested, Note
+from dome_mcp.core.model import Ingested
 from dome_mcp.core.timestamps import parse_instant
-from dome_mcp.tools._boundary import Call, define, dome_of, reply
+from dome_mcp.tools._boundary import Arguments, Call, define, dome_of
 from dome_mcp.tools.changes import tell_changed
 from dome_mcp.tools.demands import demand_for_path
 from dome_mcp.tools.excerpts import shortened
+from dome_mcp.tools.note_results import Stored, stored_result
 from dome_mcp.tools.parameters import Names
 
-
-class Stored(TypedDict):
-    """What ingest gives."""
-
-    note_id: str
-    title: str
-    chunks: int
-    status: Literal["ready", "indexing"]
-    duplicate: bool
-    updated: bool
+LABELS = ("title", "tags", "context", "source", "created_at")
+"""The arguments that say something about the note besides its content."""
 
 
 def tools() -> list[Tool]:
@@ -37,7 +31,15 @@ def tools() -> list[Tool]:
     annotations = ToolAnnotations(
         read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
     )
-    return [define(ingest, title="Save to notes", annotations=annotations, scopes=("notes:write",))]
+    return [
+        define(
+            ingest,
+            _told,
+            title="Save to notes",
+            annotations=annotations,
+            scopes=("notes:write",),
+        )
+    ]
 
 
 async def ingest(
@@ -51,10 +53,10 @@ async def ingest(
     context: Annotated[str, Field(description="Group (project, conversation)")] = "",
     source: str = "",
     created_at: Annotated[str, Field(description="ISO 8601")] = "",
-) -> Annotated[CallToolResult, Stored]:
+) -> Stored:
     """Save something to remember: send exactly one of text, path, url. Findable at once. To change
     a saved note use update_note."""
-    _require_one_origin(text=text, path=path, url=url)
+    require_one_origin(text=text, path=path, url=url)
     dome = await dome_of(call)
     if path:
         demand_for_path(dome.principal)
@@ -68,14 +70,19 @@ async def ingest(
         ),
     )
     await call.report_progress(0, 2, "Reading")
-    ingested = await _take_in(dome, labels, text=text, path=path, url=url)
+    ingested = await _take_in(call, dome, labels, text=text, path=path, url=url)
     await call.report_progress(2, 2, "Stored")
     if not ingested.duplicate:
         tell_changed(dome, ingested.note.note_id)
-    return _reply(ingested, dome, has_labels=labels != Labels())
+    return stored_result(ingested, dome)
 
 
-def _require_one_origin(*, text: str, path: str, url: str) -> None:
+def require_one_origin(*, text: str, path: str, url: str) -> None:
+    """Does nothing where exactly one is given, and looks like what it is given as.
+
+    Raises:
+        InvalidInput: what to send instead.
+    """
     sent = [name for name, value in (("text", text), ("path", path), ("url", url)) if value]
     if len(sent) != 1:
         what = f"You sent {' and '.join(sent)}." if sent else "There is nothing to save."
@@ -86,46 +93,39 @@ def _require_one_origin(*, text: str, path: str, url: str) -> None:
         raise InvalidInput("url is a local file.", "Send it as path.")
 
 
-async def _take_in(dome: Dome, labels: Labels, *, text: str, path: str, url: str) -> Ingested:
+async def _take_in(
+    call: Call, dome: Dome, labels: Labels, *, text: str, path: str, url: str
+) -> Ingested:
     # Parsers and an HTTP client come with it, so it is imported after the handshake.
     from dome_mcp import intake
 
+    tell = partial(call.report_progress, 1, 2, "Converting")
     if path:
-        return await intake.ingest_path(dome, path, labels)
+        return await intake.ingest_path(dome, path, labels, on_conversion=tell)
     if url:
-        return await intake.ingest_url(dome, url, labels)
-    return await intake.ingest_text(dome, text, labels)
+        return await intake.ingest_url(dome, url, labels, on_conversion=tell)
+    return await texts.ingest_text(dome, text, labels)
 
 
-def _reply(ingested: Ingested, dome: Dome, *, has_labels: bool) -> CallToolResult:
-    note = ingested.note
-    pending = note.pending if dome.ports.embedder else 0
-    stored: Stored = {
-        "note_id": note.note_id,
-        "title": note.title,
-        "chunks": note.chunks,
-        "status": "indexing" if pending else "ready",
-        "duplicate": ingested.duplicate,
-        "updated": ingested.updated,
-    }
-    if ingested.duplicate:
-        return reply(_known(note, has_labels=has_labels), stored)
-    if pending:
-        how = f"findable by keyword; {_counted(pending)} are still being indexed for meaning"
+def _told(stored: Stored, sent: Arguments) -> str:
+    named = f"note {stored['note_id']}, {_quoted(stored['title'])}"
+    if stored["duplicate"]:
+        known = f"Already there as {named}; nothing was written."
+        has_labels = any(sent[name] for name in LABELS)
+        hint = "To change its title, tags or context use update_note."
+        return f"{known} {hint}" if has_labels else known
+    if stored["status"] == "indexing":
+        pending = _counted(stored.get("pending_chunks", stored["chunks"]))
+        how = f"findable by keyword; {pending} are still being indexed for meaning"
     else:
-        how = "findable by keyword and meaning" if dome.ports.embedder else "findable by keyword"
-    verb = "Updated" if ingested.updated else "Stored"
-    return reply(f"{verb} {_named(note)}: {_counted(note.chunks)}, {how}.", stored)
+        by_meaning = stored.get("by_meaning", True)
+        how = "findable by keyword and meaning" if by_meaning else "findable by keyword"
+    verb = "Updated" if stored["updated"] else "Stored"
+    return f"{verb} {named}: {_counted(stored['chunks'])}, {how}."
 
 
-def _known(note: Note, *, has_labels: bool) -> str:
-    known = f"Already there as {_named(note)}; nothing was written."
-    return f"{known} To change its title, tags or context use update_note." if has_labels else known
-
-
-def _named(note: Note) -> str:
-    title = json.dumps(shortened(note.title, 80), ensure_ascii=False)
-    return f"note {note.note_id}, {title}"
+def _quoted(title: str) -> str:
+    return json.dumps(shortened(title, 80), ensure_ascii=False)
 
 
 def _counted(chunks: int) -> str:

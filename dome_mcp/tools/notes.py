@@ -1,20 +1,20 @@
 """The tools that read, list, change and delete notes."""
 
-from typing import Annotated, NotRequired
+from typing import Annotated
 
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import ToolAnnotations
 from pydantic import Field
-from typing_extensions import TypedDict
 
+from dome_mcp import texts
 from dome_mcp.core.errors import InvalidInput
 from dome_mcp.core.model import NoteChanges
-from dome_mcp.core.timestamps import local_iso
 from dome_mcp.services import notes
-from dome_mcp.tools._boundary import READS, Call, define, dome_of, reply
+from dome_mcp.tools._boundary import READS, Arguments, Call, define, dome_of
 from dome_mcp.tools.changes import tell_changed
 from dome_mcp.tools.excerpts import shortened
 from dome_mcp.tools.fences import fenced
+from dome_mcp.tools.note_results import Deleted, Listed, note_text
 from dome_mcp.tools.parameters import Names, NoteId, Since, Until, note_filter
 from dome_mcp.tools.results import NoteSummary, NoteText, note_summary
 
@@ -25,31 +25,32 @@ NO_CONTEXT = "-"
 """What to send as context to take a note out of its context; an empty string changes nothing."""
 
 
-class Listed(TypedDict):
-    """What list_notes gives."""
-
-    notes: list[NoteSummary]
-    next_cursor: NotRequired[str]
-
-
-class Deleted(TypedDict):
-    """What delete_note gives."""
-
-    note_id: str
-    title: str
-    deleted: bool
-
-
 def tools() -> list[Tool]:
     """The tools of this module."""
     changes = ToolAnnotations(
         read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
     )
     return [
-        define(get_note, title="Read a note", annotations=READS, scopes=("notes:read",)),
-        define(list_notes, title="List notes", annotations=READS, scopes=("notes:read",)),
-        define(update_note, title="Change a note", annotations=changes, scopes=("notes:write",)),
-        define(delete_note, title="Delete a note", annotations=changes, scopes=("notes:write",)),
+        define(
+            get_note, _text_told, title="Read a note", annotations=READS, scopes=("notes:read",)
+        ),
+        define(
+            list_notes, _list_told, title="List notes", annotations=READS, scopes=("notes:read",)
+        ),
+        define(
+            update_note,
+            _change_told,
+            title="Change a note",
+            annotations=changes,
+            scopes=("notes:write",),
+        ),
+        define(
+            delete_note,
+            _deletion_told,
+            title="Delete a note",
+            annotations=changes,
+            scopes=("notes:write",),
+        ),
     ]
 
 
@@ -59,30 +60,38 @@ async def get_note(
     call: Call,
     offset: Annotated[int, Field(ge=0)] = 0,
     limit: Annotated[int, Field(ge=1, le=MAX_PAGE_CHARACTERS)] = PAGE_CHARACTERS,
-) -> Annotated[CallToolResult, NoteText]:
+) -> NoteText:
     """Read a note's text and details: limit characters, from offset."""
     dome = await dome_of(call)
     note = await notes.get_note(note_id, dome.ports, user_id=dome.user_id)
-    whole = note.text or ""
+    return part_of(note_text(note, dome), offset=offset, limit=limit)
+
+
+def part_of(note: NoteText, *, offset: int, limit: int) -> NoteText:
+    """The note with `limit` characters of its text.
+
+    Raises:
+        InvalidInput: `offset` is past the end.
+    """
+    whole = note["text"]
     if offset > len(whole):
         raise InvalidInput(f"offset {offset} is past the end.", f"The text has {len(whole)}.")
     end = min(offset + limit, len(whole))
-    summary = note_summary(note, zone=dome.zone)
-    text: NoteText = {
-        **summary,
-        "updated": local_iso(note.updated_at, dome.zone),
-        "content_type": note.content_type,
-        "text": whole[offset:end],
-    }
+    part: NoteText = {**note, "text": whole[offset:end]}
     if end < len(whole):
-        text["next_offset"] = end
-    lines = [_line(summary), f"Revision {note.revision}, {note.characters} characters."]
-    if note.pending and dome.ports.embedder:
-        lines.append(f"{note.pending} of {note.chunks} chunks are not indexed for meaning yet.")
-    page = [fenced("\n".join([*lines, "", text["text"]]))]
-    if "next_offset" in text:
-        page.append(f"More: repeat with offset {end}")
-    return reply("\n".join(page), text)
+        part["next_offset"] = end
+    return part
+
+
+def _text_told(note: NoteText, _: Arguments) -> str:
+    lines = [_line(note), f"Revision {note['revision']}, {note['characters']} characters."]
+    if note["pending"]:
+        unseen = f"{note['pending']} of {note['chunks']} chunks"
+        lines.append(f"{unseen} are not indexed for meaning yet.")
+    page = [fenced("\n".join([*lines, "", note["text"]]))]
+    if "next_offset" in note:
+        page.append(f"More: repeat with offset {note['next_offset']}")
+    return "\n".join(page)
 
 
 async def list_notes(
@@ -94,7 +103,7 @@ async def list_notes(
     until: Until = "",
     cursor: str = "",
     limit: Annotated[int, Field(le=notes.MAX_PAGE)] = 20,
-) -> Annotated[CallToolResult, Listed]:
+) -> Listed:
     """List notes, newest first, without their text. To find by content use search."""
     dome = await dome_of(call)
     zone = dome.zone
@@ -102,15 +111,19 @@ async def list_notes(
     page = await notes.list_notes(
         among, dome.ports, user_id=dome.user_id, limit=limit, cursor=cursor or None
     )
-    summaries = [note_summary(note, zone=zone) for note in page.notes]
-    listed: Listed = {"notes": summaries}
-    if not summaries:
-        return reply("There are no such notes.", listed)
-    lines = [fenced("\n".join(map(_line, summaries)))]
+    listed: Listed = {"notes": [note_summary(note, zone=zone) for note in page.notes]}
     if page.next_cursor:
         listed["next_cursor"] = page.next_cursor
-        lines.append(f"More: repeat with cursor {page.next_cursor}")
-    return reply("\n".join(lines), listed)
+    return listed
+
+
+def _list_told(listed: Listed, _: Arguments) -> str:
+    if not listed["notes"]:
+        return "There are no such notes."
+    lines = [fenced("\n".join(map(_line, listed["notes"])))]
+    if "next_cursor" in listed:
+        lines.append(f"More: repeat with cursor {listed['next_cursor']}")
+    return "\n".join(lines)
 
 
 async def update_note(
@@ -122,35 +135,38 @@ async def update_note(
     title: str = "",
     tags: Annotated[Names | None, Field(description="All new tags; [] for none")] = None,
     context: Annotated[str, Field(description='"-" for none')] = "",
-) -> Annotated[CallToolResult, NoteSummary]:
+) -> NoteSummary:
     """Change a note's text, title, tags or context; what you do not send stays."""
     if not (text or title or context) and tags is None:
         raise InvalidInput("There is nothing to change.", "Send text, title, tags or context.")
-    # Parsers and an HTTP client come with it, so it is imported after the handshake.
-    from dome_mcp import intake
-
     dome = await dome_of(call)
     changes = NoteChanges(
         title=title or None,
         tags=tags,
         context={"": None, NO_CONTEXT: ""}.get(context, context),
     )
-    note = await intake.update_note(
+    note = await texts.update_note(
         dome, note_id, text=text or None, changes=changes, revision=revision or None
     )
     tell_changed(dome, note.note_id)
-    summary = note_summary(note, zone=dome.zone)
-    return reply(f"Changed. Revision {note.revision}:\n{fenced(_line(summary))}", summary)
+    return note_summary(note, zone=dome.zone)
 
 
-async def delete_note(note_id: NoteId, *, call: Call) -> Annotated[CallToolResult, Deleted]:
+def _change_told(note: NoteSummary, _: Arguments) -> str:
+    return f"Changed. Revision {note['revision']}:\n{fenced(_line(note))}"
+
+
+async def delete_note(note_id: NoteId, *, call: Call) -> Deleted:
     """Delete one note and its file for good. Only when the user asks; find the id with search or
     list_notes first."""
     dome = await dome_of(call)
     note = await notes.delete_note(note_id, dome.ports, user_id=dome.user_id, now=dome.now())
     tell_changed(dome, note.note_id)
-    deleted: Deleted = {"note_id": note.note_id, "title": note.title, "deleted": True}
-    return reply(f"Deleted note {note.note_id}.", deleted)
+    return {"note_id": note.note_id, "title": note.title, "deleted": True}
+
+
+def _deletion_told(deleted: Deleted, _: Arguments) -> str:
+    return f"Deleted note {deleted['note_id']}."
 
 
 def _line(note: NoteSummary) -> str:

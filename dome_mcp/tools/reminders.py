@@ -1,9 +1,9 @@
 """The tools that set, list and change reminders."""
 
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated
 
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from dome_mcp.app import Dome
@@ -13,17 +13,20 @@ from dome_mcp.core.reminder_drafts import NewReminder
 from dome_mcp.services import agenda, reminders
 from dome_mcp.services.agenda import ReminderView
 from dome_mcp.services.reminders import ReminderQuery
-from dome_mcp.tools._boundary import READS, Call, define, dome_of, reply
-from dome_mcp.tools.agenda import ReminderResult, reminder_line, reminder_result
-from dome_mcp.tools.attention import Notices, attention
+from dome_mcp.tools._boundary import READS, Arguments, Call, define, dome_of
+from dome_mcp.tools.agenda import reminder_line, reminder_result
+from dome_mcp.tools.agenda_results import (
+    Change,
+    OneReminder,
+    RemindersListed,
+    Scope,
+    State,
+)
+from dome_mcp.tools.attention import attention, notice_lines
 from dome_mcp.tools.changes import tell_agenda_changed
 from dome_mcp.tools.fences import fenced
 from dome_mcp.tools.parameters import Names, NoteIds, ReminderId, TaskId, Zone
 from dome_mcp.tools.reminding import set_reminder
-
-State = Literal["upcoming", "fired", "failed", "missed", "all"]
-Change = Literal["snooze", "reschedule", "acknowledge", "cancel", "resume"]
-Scope = Literal["occurrence", "series"]
 
 _VERBS: dict[Change, str] = {
     "snooze": "Snoozed",
@@ -32,19 +35,6 @@ _VERBS: dict[Change, str] = {
     "cancel": "Cancelled",
     "resume": "Resumed",
 }
-
-
-class OneReminder(Notices):
-    """What create_reminder and update_reminder give."""
-
-    reminder: ReminderResult
-
-
-class RemindersListed(Notices):
-    """What list_reminders gives."""
-
-    reminders: list[ReminderResult]
-    next_cursor: NotRequired[str]
 
 
 def tools() -> list[Tool]:
@@ -57,11 +47,25 @@ def tools() -> list[Tool]:
     )
     return [
         define(
-            create_reminder, title="Set a reminder", annotations=creates, scopes=("tasks:write",)
+            create_reminder,
+            _told,
+            title="Set a reminder",
+            annotations=creates,
+            scopes=("tasks:write",),
         ),
-        define(list_reminders, title="List reminders", annotations=READS, scopes=("tasks:read",)),
         define(
-            update_reminder, title="Change a reminder", annotations=changes, scopes=("tasks:write",)
+            list_reminders,
+            _list_told,
+            title="List reminders",
+            annotations=READS,
+            scopes=("tasks:read",),
+        ),
+        define(
+            update_reminder,
+            _told,
+            title="Change a reminder",
+            annotations=changes,
+            scopes=("tasks:write",),
         ),
     ]
 
@@ -79,7 +83,7 @@ async def create_reminder(
     channels: Annotated[Names, Field(description="Names; else the user's")] = (),
     catch_up: Annotated[CatchUp, Field(description="For missed ones")] = "fire",
     note_ids: NoteIds = (),
-) -> Annotated[CallToolResult, OneReminder]:
+) -> OneReminder:
     """Remind the user at a time, of a text or a task, even when no assistant runs. Read the
     resulting time back to the user."""
     dome = await dome_of(call)
@@ -96,7 +100,7 @@ async def create_reminder(
         note_ids=note_ids,
     )
     view = await set_reminder(dome, new)
-    return await _told(dome, view, verb="Set")
+    return await _result(dome, view)
 
 
 async def list_reminders(
@@ -106,7 +110,7 @@ async def list_reminders(
     task_id: TaskId = "",
     cursor: str = "",
     limit: Annotated[int, Field(le=agenda.MAX_PAGE)] = 20,
-) -> Annotated[CallToolResult, RemindersListed]:
+) -> RemindersListed:
     """List reminders with what fired, failed or was missed."""
     dome = await dome_of(call)
     page = await reminders.list_reminders(
@@ -118,15 +122,19 @@ async def list_reminders(
         cursor=cursor or None,
     )
     results = list(map(reminder_result, page.reminders))
-    attend = await attention(dome)
-    listed: RemindersListed = {"reminders": results, **attend.notices()}
-    lines = ["No such reminders."]
-    if results:
-        lines = [fenced("\n".join(map(reminder_line, results)), "reminders")]
+    listed: RemindersListed = {"reminders": results, **(await attention(dome)).notices()}
     if page.next_cursor:
         listed["next_cursor"] = page.next_cursor
-        lines.append(f"More: repeat with cursor {page.next_cursor}")
-    return reply("\n".join([*lines, *attend.lines()]), listed)
+    return listed
+
+
+def _list_told(listed: RemindersListed, _: Arguments) -> str:
+    lines = ["No such reminders."]
+    if listed["reminders"]:
+        lines = [fenced("\n".join(map(reminder_line, listed["reminders"])), "reminders")]
+    if "next_cursor" in listed:
+        lines.append(f"More: repeat with cursor {listed['next_cursor']}")
+    return "\n".join([*lines, *notice_lines(listed)])
 
 
 async def update_reminder(
@@ -137,7 +145,7 @@ async def update_reminder(
     at: str = "",
     by: str = "",
     scope: Scope | None = None,
-) -> Annotated[CallToolResult, OneReminder]:
+) -> OneReminder:
     """Snooze (by "1h", or to at), reschedule (to at), acknowledge (the user has seen it), cancel or
     resume a reminder. scope: moves one occurrence, cancels the series unless said."""
     dome = await dome_of(call)
@@ -151,14 +159,18 @@ async def update_reminder(
         zone=dome.zone.key,
     )
     tell_agenda_changed(dome)
-    return await _told(dome, view, verb=_VERBS[action])
+    return await _result(dome, view)
 
 
-async def _told(dome: Dome, view: ReminderView, *, verb: str) -> CallToolResult:
-    """The answer with the reminder as it is now."""
-    result = reminder_result(view)
+async def _result(dome: Dome, view: ReminderView) -> OneReminder:
+    """The reminder as it is now."""
     attend = await attention(dome)
-    changed: OneReminder = {"reminder": result, **attend.notices()}
-    lines = [f"{verb}:", fenced(reminder_line(result), "reminders")]
-    lines += [f"Warning: {warning}" for warning in view.warnings]
-    return reply("\n".join([*lines, *attend.lines()]), changed)
+    return {"reminder": reminder_result(view), **attend.notices()}
+
+
+def _told(changed: OneReminder, sent: Arguments) -> str:
+    reminder = changed["reminder"]
+    verb = _VERBS[sent["action"]] if "action" in sent else "Set"
+    lines = [f"{verb}:", fenced(reminder_line(reminder), "reminders")]
+    lines += [f"Warning: {warning}" for warning in reminder["warnings"]]
+    return "\n".join([*lines, *notice_lines(changed)])

@@ -1,46 +1,35 @@
 """The search tool."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import tzinfo
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Literal
 
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult
 from pydantic import Field
-from typing_extensions import TypedDict
 
-from dome_mcp.core.model import IndexState, Passage, SearchMode, SearchResult
+from dome_mcp.core.model import SearchMode
 from dome_mcp.services import search as searching
 from dome_mcp.services.search import SearchRequest
 from dome_mcp.tools import _cursor
-from dome_mcp.tools._boundary import READS, Call, define, dome_of, reply
+from dome_mcp.tools._boundary import READS, Arguments, Call, define, dome_of
 from dome_mcp.tools.excerpts import excerpt, shortened
 from dome_mcp.tools.fences import fenced
+from dome_mcp.tools.found import READY, Found, found_result
 from dome_mcp.tools.parameters import Names, NoteIds, Since, Until, note_filter
-from dome_mcp.tools.results import PassageResult, passage_results
-
-READY = "ready"
+from dome_mcp.tools.results import PassageResult
 
 _PAGE_CHARACTERS = 4_600
 """What the hits of a concise page have together; with the frame around it stays under 5,000."""
 
 _WIDEST, _NARROWEST = 350, 160
 
+_FILTERS = ("tags", "context", "note_ids", "since", "until")
+
 ResponseFormat = Literal["concise", "detailed"]
-
-
-class Found(TypedDict):
-    """What search gives."""
-
-    passages: list[PassageResult]
-    next_cursor: NotRequired[str]
-    index_state: str
 
 
 def tools() -> list[Tool]:
     """The tools of this module."""
-    return [define(search, title="Search notes", annotations=READS, scopes=("notes:read",))]
+    return [define(search, _told, title="Search notes", annotations=READS, scopes=("notes:read",))]
 
 
 async def search(
@@ -56,7 +45,7 @@ async def search(
     until: Until = "",
     cursor: str = "",
     response_format: ResponseFormat = "concise",
-) -> Annotated[CallToolResult, Found]:
+) -> Found:
     """Find passages of the user's notes by meaning and keywords, best first. For a cited answer
     use rag_answer; to browse use list_notes."""
     dome = await dome_of(call)
@@ -68,70 +57,53 @@ async def search(
     if cursor:
         request = replace(request, offset=_cursor.decode(cursor, request))
     result = await searching.search(request, dome.ports, user_id=dome.user_id)
-    texts = _texts(result.passages, query, zone=zone, is_detailed=response_format == "detailed")
-    found: Found = {
-        "passages": passage_results(result.passages, texts, zone=zone),
-        "index_state": index_state(result.index),
-    }
-    if result.next_offset is not None:
-        found["next_cursor"] = _cursor.encode(result.next_offset, request)
-    return reply(_page(result, texts, request=request, found=found, zone=zone), found)
+    found = found_result(result, request, zone=zone)
+    return found if response_format == "detailed" else concise(found, query)
 
 
-def index_state(index: IndexState) -> str:
-    """`ready`, or in words what search by meaning does not see yet."""
-    return index.note or READY
+def concise(found: Found, query: str) -> Found:
+    """The page with what of its passages speaks of the query, and fits together."""
+    passages = found["passages"]
+    if not passages:
+        return found
+    heads = sum(len(head(passage)) + 8 for passage in passages)
+    width = (_PAGE_CHARACTERS - heads) // len(passages)
+    width = max(_NARROWEST, min(width, _WIDEST))
+    cut: list[PassageResult] = [
+        {**passage, "text": excerpt(passage["text"], query, width=width)} for passage in passages
+    ]
+    return {**found, "passages": cut}
 
 
-def head(passage: Passage, *, zone: tzinfo) -> str:
+def head(passage: PassageResult) -> str:
     """One line that says which note a passage is from, from when, and where in it."""
-    heading = passage.heading or ""
+    place = passage["location"]
+    heading = place.get("heading", "")
     parts = [
-        shortened(passage.title, 60),
-        f"{passage.created_at.astimezone(zone):%Y-%m-%d}",
-        passage.note_id,
-        f"p. {passage.page}" if passage.page is not None else "",
-        shortened(heading, 50) if heading != passage.title else "",
-        shortened(" ".join(f"#{tag}" for tag in passage.tags), 40),
+        shortened(passage["title"], 60),
+        passage["date"][:10],
+        passage["note_id"],
+        f"p. {place['page']}" if "page" in place else "",
+        shortened(heading, 50) if heading != passage["title"] else "",
+        shortened(" ".join(f"#{tag}" for tag in passage["tags"]), 40),
     ]
     return " · ".join(filter(None, parts))
 
 
-def _texts(
-    passages: Sequence[Passage], query: str, *, zone: tzinfo, is_detailed: bool
-) -> list[str]:
-    if is_detailed or not passages:
-        return [passage.text for passage in passages]
-    heads = sum(len(head(passage, zone=zone)) + 8 for passage in passages)
-    width = (_PAGE_CHARACTERS - heads) // len(passages)
-    width = max(_NARROWEST, min(width, _WIDEST))
-    return [excerpt(passage.text, query, width=width) for passage in passages]
-
-
-def _page(
-    result: SearchResult,
-    texts: Sequence[str],
-    *,
-    request: SearchRequest,
-    found: Found,
-    zone: tzinfo,
-) -> str:
-    lines: list[str] = []
-    if not result.passages:
-        seen = "No more matches." if request.offset else "No passage matches."
-        lines.append(seen if result.index.note is None else f"{seen} {result.index.note}")
-        if not request.among.is_empty:
-            lines.append("The filters may be too narrow.")
-        return "\n".join(lines)
+def _told(found: Found, sent: Arguments) -> str:
+    offset = _cursor.offset_in(sent["cursor"]) if sent["cursor"] else 0
+    missing = "" if found["index_state"] == READY else found["index_state"]
+    if not found["passages"]:
+        seen = "No more matches." if offset else "No passage matches."
+        is_narrow = any(sent[name] for name in _FILTERS)
+        hint = "The filters may be too narrow." if is_narrow else ""
+        return "\n".join(filter(None, [f"{seen} {missing}".strip(), hint]))
     hits = [
-        f"{number}. {head(passage, zone=zone)}\n{text}"
-        for number, (passage, text) in enumerate(
-            zip(result.passages, texts, strict=True), request.offset + 1
-        )
+        f"{number}. {head(passage)}\n{passage['text']}"
+        for number, passage in enumerate(found["passages"], offset + 1)
     ]
-    if result.index.note:
-        lines.append(f"Note: {result.index.note}")
+    lines = [f"Note: {missing}"] if missing else []
     lines.append(fenced("\n\n".join(hits)))
-    if cursor := found.get("next_cursor"):
-        lines.append(f"More: repeat with cursor {cursor}")
+    if "next_cursor" in found:
+        lines.append(f"More: repeat with cursor {found['next_cursor']}")
     return "\n".join(lines)

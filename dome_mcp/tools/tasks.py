@@ -1,9 +1,10 @@
 """The tools that add, list, change and complete tasks."""
 
-from typing import Annotated, Literal, NotRequired
+from functools import partial
+from typing import Annotated, Literal
 
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, ToolAnnotations
+from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from dome_mcp.app import Dome
@@ -13,29 +14,19 @@ from dome_mcp.core.task_drafts import NewTask
 from dome_mcp.core.task_edits import TaskChanges
 from dome_mcp.services import agenda, tasks
 from dome_mcp.services.tasks import TaskFilter, TaskView
-from dome_mcp.tools._boundary import READS, Call, define, dome_of, reply
-from dome_mcp.tools.agenda import TaskResult, task_line, task_result
-from dome_mcp.tools.attention import Notices, attention
+from dome_mcp.tools._boundary import READS, Arguments, Call, define, dome_of
+from dome_mcp.tools.agenda import task_line, task_result
+from dome_mcp.tools.agenda_results import NONE, OneTask, TasksListed
+from dome_mcp.tools.attention import attention, notice_lines
 from dome_mcp.tools.changes import tell_agenda_changed
 from dome_mcp.tools.demands import demand_for_notes
 from dome_mcp.tools.fences import fenced
 from dome_mcp.tools.parameters import Names, NoteIds, Repeat, TaskId, When, Zone
 
-NONE = "-"
-"""What to send to take a due time or a rule away; an empty string changes nothing."""
-
-
-class OneTask(Notices):
-    """What create_task, update_task and complete_task give."""
-
-    task: TaskResult
-
-
-class TasksListed(Notices):
-    """What list_tasks gives."""
-
-    tasks: list[TaskResult]
-    next_cursor: NotRequired[str]
+NOTHING_TO_CHANGE = (
+    "There is nothing to change.",
+    "Send status, description, due, timezone, repeat, tags or note_ids.",
+)
 
 
 def tools() -> list[Tool]:
@@ -47,11 +38,29 @@ def tools() -> list[Tool]:
         read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False
     )
     return [
-        define(create_task, title="Add a task", annotations=creates, scopes=("tasks:write",)),
-        define(list_tasks, title="List tasks", annotations=READS, scopes=("tasks:read",)),
-        define(update_task, title="Change a task", annotations=changes, scopes=("tasks:write",)),
         define(
-            complete_task, title="Complete a task", annotations=creates, scopes=("tasks:write",)
+            create_task,
+            partial(_told, verb="Added"),
+            title="Add a task",
+            annotations=creates,
+            scopes=("tasks:write",),
+        ),
+        define(
+            list_tasks, _list_told, title="List tasks", annotations=READS, scopes=("tasks:read",)
+        ),
+        define(
+            update_task,
+            partial(_told, verb="Changed"),
+            title="Change a task",
+            annotations=changes,
+            scopes=("tasks:write",),
+        ),
+        define(
+            complete_task,
+            _completion_told,
+            title="Complete a task",
+            annotations=creates,
+            scopes=("tasks:write",),
         ),
     ]
 
@@ -66,7 +75,7 @@ async def create_task(
     note_ids: NoteIds = (),
     repeat: Repeat = "",
     remind: Annotated[Names, Field(description='"-1h" (before due), or times')] = (),
-) -> Annotated[CallToolResult, OneTask]:
+) -> OneTask:
     """Add a to-do. For a mere notice at a time use create_reminder."""
     dome = await dome_of(call)
     demand_for_notes(dome.principal, note_ids)
@@ -82,7 +91,7 @@ async def create_task(
     view = await tasks.create_task(
         new, dome.ports, user_id=dome.user_id, now=dome.now(), zone=dome.zone.key
     )
-    return await _changed(dome, view, verb="Added")
+    return await _changed(dome, view)
 
 
 async def list_tasks(
@@ -95,7 +104,7 @@ async def list_tasks(
     tags: Names = (),
     cursor: str = "",
     limit: Annotated[int, Field(le=agenda.MAX_PAGE)] = 20,
-) -> Annotated[CallToolResult, TasksListed]:
+) -> TasksListed:
     """List tasks, the soonest due first."""
     dome = await dome_of(call)
     zone = dome.zone
@@ -116,13 +125,19 @@ async def list_tasks(
         cursor=cursor or None,
     )
     results = [task_result(view, zone=zone) for view in page.tasks]
-    attend = await attention(dome)
-    listed: TasksListed = {"tasks": results, **attend.notices()}
-    lines = [fenced("\n".join(map(task_line, results)), "tasks")] if results else ["No such tasks."]
+    listed: TasksListed = {"tasks": results, **(await attention(dome)).notices()}
     if page.next_cursor:
         listed["next_cursor"] = page.next_cursor
-        lines.append(f"More: repeat with cursor {page.next_cursor}")
-    return reply("\n".join([*lines, *attend.lines()]), listed)
+    return listed
+
+
+def _list_told(listed: TasksListed, _: Arguments) -> str:
+    lines = ["No such tasks."]
+    if listed["tasks"]:
+        lines = [fenced("\n".join(map(task_line, listed["tasks"])), "tasks")]
+    if "next_cursor" in listed:
+        lines.append(f"More: repeat with cursor {listed['next_cursor']}")
+    return "\n".join([*lines, *notice_lines(listed)])
 
 
 async def update_task(
@@ -137,7 +152,7 @@ async def update_task(
     tags: Names | None = None,
     note_ids: NoteIds | None = None,
     revision: int = 0,
-) -> Annotated[CallToolResult, OneTask]:
+) -> OneTask:
     """Change a task, reopen (pending) or cancel it; what you do not send stays."""
     changes = TaskChanges(
         description=description or None,
@@ -149,10 +164,7 @@ async def update_task(
         status=status,
     )
     if changes == TaskChanges():
-        raise InvalidInput(
-            "There is nothing to change.",
-            "Send status, description, due, timezone, repeat, tags or note_ids.",
-        )
+        raise InvalidInput(*NOTHING_TO_CHANGE)
     dome = await dome_of(call)
     demand_for_notes(dome.principal, note_ids)
     view = await tasks.update_task(
@@ -164,15 +176,14 @@ async def update_task(
         zone=dome.zone.key,
         revision=revision or None,
     )
-    return await _changed(dome, view, verb="Changed")
+    return await _changed(dome, view)
 
 
-async def complete_task(task_id: TaskId, *, call: Call) -> Annotated[CallToolResult, OneTask]:
+async def complete_task(task_id: TaskId, *, call: Call) -> OneTask:
     """Mark a task done and stop its reminders; a repeating one moves to its next due time."""
     dome = await dome_of(call)
     view = await tasks.complete_task(task_id, dome.ports, user_id=dome.user_id, now=dome.now())
-    verb = "Done" if view.task.status == "completed" else "Done, and due again"
-    return await _changed(dome, view, verb=verb)
+    return await _changed(dome, view)
 
 
 def _change(text: str) -> str | None:
@@ -180,12 +191,20 @@ def _change(text: str) -> str | None:
     return {"": None, NONE: ""}.get(text.strip(), text)
 
 
-async def _changed(dome: Dome, view: TaskView, *, verb: str) -> CallToolResult:
+async def _changed(dome: Dome, view: TaskView) -> OneTask:
     """Tells the listeners, and answers with the task as it is now."""
     tell_agenda_changed(dome)
-    result = task_result(view, zone=dome.zone)
     attend = await attention(dome)
-    changed: OneTask = {"task": result, **attend.notices()}
-    lines = [f"{verb}:", fenced(task_line(result), "tasks"), *attend.lines()]
-    warnings = [warning for each in result["reminders"] for warning in each["warnings"]]
-    return reply("\n".join([*lines, *(f"Warning: {each}" for each in warnings)]), changed)
+    return {"task": task_result(view, zone=dome.zone), **attend.notices()}
+
+
+def _told(changed: OneTask, _: Arguments, *, verb: str) -> str:
+    task = changed["task"]
+    lines = [f"{verb}:", fenced(task_line(task), "tasks"), *notice_lines(changed)]
+    warnings = [warning for each in task["reminders"] for warning in each["warnings"]]
+    return "\n".join([*lines, *(f"Warning: {each}" for each in warnings)])
+
+
+def _completion_told(changed: OneTask, sent: Arguments) -> str:
+    is_over = changed["task"]["status"] == "completed"
+    return _told(changed, sent, verb="Done" if is_over else "Done, and due again")

@@ -5,9 +5,12 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
+from cloudflare.types.email_routing import Address
 from cloudflare.types.email_sending import EmailSendingSendResponse
 
-from dome_mcp.backends.cloudflare.email import KEY_HEADER
+from dome_mcp.backends.cloudflare.email import destination_addresses
+from dome_mcp.backends.cloudflare.http import CloudflareApi
+from dome_mcp.backends.cloudflare.mails import KEY_HEADER, failure_of
 from dome_mcp.backends.embedded.notify.registry import notifiers
 from dome_mcp.cloudflare_settings import CloudflareSettings
 from dome_mcp.core.agenda import Channel
@@ -170,6 +173,22 @@ async def test_the_simulators_answers_are_those_of_the_official_schema(
     assert not result.model_extra
 
 
+async def test_the_destination_addresses_are_read_over_all_pages(
+    account: SimulatedAccount, service: EmailSimulator
+) -> None:
+    service.verified = frozenset(f"A{number:03d}@example.org" for number in range(120))
+    service.unverified = frozenset({"new@example.org"})
+    async with CloudflareApi.open(account.account, transport=account.transport) as api:
+        known = await destination_addresses(api)
+    assert known == {
+        **{f"a{number:03d}@example.org": True for number in range(120)},
+        "new@example.org": False,
+    }
+    answer = await account(account.calls[0])
+    first = [Address.model_validate(each) for each in answer.json()["result"]]
+    assert first[0].verified is not None
+
+
 # Whose account it is
 
 
@@ -216,3 +235,25 @@ async def test_a_channel_of_somebody_else_sends_nothing_on_the_owners_account(
 
 async def test_the_owners_channel_by_cloudflare_needs_no_host_to_look_up() -> None:
     await require_reachable(Channel("mail", "me", "email", ADDRESS), allow_private=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_retryable", "said"),
+    [
+        ("E_RECIPIENT_NOT_ALLOWED", False, "may not send mail to this address"),
+        ("E_SENDER_NOT_VERIFIED", False, "switched off for the sender's domain"),
+        ("E_RECIPIENT_SUPPRESSED", False, "suppression list"),
+        ("E_CONTENT_TOO_LARGE", False, "too big"),
+        ("E_VALIDATION_ERROR", False, "content or addresses"),
+        ("E_RATE_LIMIT_EXCEEDED", True, "cannot take the mail now (E_RATE_LIMIT_EXCEEDED)"),
+        ("E_DELIVERY_FAILED", True, "cannot take the mail now (E_DELIVERY_FAILED)"),
+        ("", True, "cannot take the mail now."),
+    ],
+)
+def test_a_refusal_of_a_workers_binding_is_read_by_its_code(
+    code: str, is_retryable: bool, said: str
+) -> None:
+    failure = failure_of(code)
+    assert failure.retryable == is_retryable
+    assert said in failure.message
+    assert bool(failure.hint) == (not is_retryable)

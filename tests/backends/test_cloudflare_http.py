@@ -251,6 +251,7 @@ async def test_an_answer_that_never_comes_is_given_up(bench: Bench) -> None:
         (422, 1, BackendRejected, "HTTP 422"),
         (302, 1, BackendRejected, "HTTP 302"),
         (429, 3036, QuotaExhausted, "00:00 UTC"),
+        (429, 4006, QuotaExhausted, "00:00 UTC"),
     ],
 )
 async def test_what_will_be_refused_again_is_not_tried_again(

@@ -10,13 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from dome_mcp.backends.cloudflare.d1 import (
-    MAX_PARAMS,
-    MAX_SQL_BYTES,
-    MAX_VALUE_BYTES,
-    D1Database,
-    only_reads,
-)
+from dome_mcp.backends.cloudflare.d1 import D1Database, only_reads
+from dome_mcp.backends.cloudflare.d1_statements import MAX_PARAMS, MAX_SQL_BYTES, MAX_VALUE_BYTES
 from dome_mcp.backends.cloudflare.http import TRIES, CloudflareApi
 from dome_mcp.core.errors import (
     BackendProtocolError,
@@ -207,8 +202,8 @@ async def test_a_reset_is_waited_out_by_a_read_and_left_to_the_caller_by_a_write
         ("D1 DB storage operation exceeded timeout which caused object to be reset.", "too much"),
         ("D1 DB exceeded its CPU time limit and was reset.", "too much"),
         ("D1 DB's isolate exceeded its memory limit and was reset.", "less at once"),
-        ('near "horse": syntax error at offset 3: SQLITE_ERROR', "D1 refused the statement"),
-        ("no such column: horse", "D1 refused the statement"),
+        ('fts5: syntax error near "horse": SQLITE_ERROR', "the statement: fts5: syntax error."),
+        ("no such column: horse: SQLITE_ERROR", "the statement: no such column."),
         ("FOREIGN KEY constraint failed", "FOREIGN KEY constraint failed"),
         ("CHECK constraint failed: horse > 1", "CHECK constraint failed"),
     ],

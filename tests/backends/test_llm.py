@@ -116,6 +116,12 @@ async def test_a_server_that_is_not_there_is_unavailable() -> None:
             await driver.complete(TURNS, max_tokens=9)
 
 
+async def test_line_breaks_of_unicode_in_a_streamed_answer_end_no_line(server: ChatServer) -> None:
+    text = "one\u2028two\u2029three\x85four"
+    server.say = lambda _: text
+    assert "".join(await streamed(server)) == text
+
+
 async def test_a_stream_that_breaks_off_is_not_taken_for_an_answer(server: ChatServer) -> None:
     server.breaks_off = True
     with pytest.raises(BackendProtocolError, match="cut off"):

@@ -10,6 +10,7 @@ from cloudflare.types.r2 import Bucket
 from cloudflare.types.vectorize import CreateIndex, IndexInfoResponse
 
 from dome_mcp.backends.cloudflare.http import CloudflareApi
+from dome_mcp.backends.cloudflare.measuring import measure
 from dome_mcp.backends.cloudflare.provisioning import (
     Kind,
     Wanted,
@@ -17,7 +18,6 @@ from dome_mcp.backends.cloudflare.provisioning import (
     delete,
     find,
     index_metadata,
-    measure,
     tables,
 )
 from dome_mcp.core.errors import BackendError, BackendRejected, BackendUnavailable

@@ -9,12 +9,12 @@ import pytest
 from cloudflare.types.queues import MessageAckResponse, MessagePullResponse
 
 from dome_mcp.backends.cloudflare.http import CloudflareApi
-from dome_mcp.backends.cloudflare.queues import (
+from dome_mcp.backends.cloudflare.queue_batches import (
     MAX_BATCH_BYTES,
     MAX_MESSAGE_BYTES,
     METADATA_BYTES,
-    CloudflareQueue,
 )
+from dome_mcp.backends.cloudflare.queues import CloudflareQueue
 from dome_mcp.core.errors import BackendProtocolError, BackendRejected, BackendUnavailable
 from tests.simulators.cloudflare.account import SimulatedAccount
 from tests.simulators.cloudflare.queues import QueuesSimulator, SimulatedQueue

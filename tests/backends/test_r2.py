@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from dome_mcp.backends.cloudflare.r2 import Usage
 from dome_mcp.backends.cloudflare.sigv4 import AccessKey
 from dome_mcp.core.errors import (
     BackendError,
@@ -285,3 +286,10 @@ async def test_a_blob_knows_when_it_was_written(r2: R2Simulator) -> None:
         r2.now += timedelta(hours=1)
         assert await blobs.written_at("a") == written
         assert await blobs.written_at("b") is None
+
+
+async def test_all_that_is_in_the_bucket_is_measured(r2: R2Simulator) -> None:
+    r2.stored.page_keys = 2
+    r2.stored.objects.update({f"{n} of others/ä": stored(b"x" * n) for n in range(1, 6)})
+    async with open_r2(r2) as blobs:
+        assert await blobs.usage() == Usage(objects=5, bytes=15)

@@ -142,7 +142,7 @@ async def test_more_than_vectorize_names_are_found_when_they_are_asked_for(bench
 
 async def test_an_index_that_is_missing_is_named(bench: Bench) -> None:
     del bench.simulator.indexes[INDEX_NAME]
-    with pytest.raises(BackendRejected, match=r"no Vectorize index 'dome'.*cloud init"):
+    with pytest.raises(BackendRejected, match=r"no Vectorize index 'dome'.*dome-mcp reindex"):
         await bench.vectors.search("ada", toward(0), limit=1, among=EVERYTHING)
 
 

@@ -13,7 +13,7 @@ from cloudflare.types.ai.ai_run_response import TextEmbeddings
 from dome_mcp.backends.cloudflare.ai_gateway import Gateway
 from dome_mcp.backends.cloudflare.embedding_models import EMBEDDING_MODELS, embedding_model
 from dome_mcp.backends.cloudflare.http import CloudflareApi
-from dome_mcp.backends.cloudflare.workers_ai import WorkersAiEmbedder
+from dome_mcp.backends.cloudflare.workers_ai import workers_ai_embedder
 from dome_mcp.core.errors import (
     BackendProtocolError,
     BackendRejected,
@@ -21,6 +21,7 @@ from dome_mcp.core.errors import (
     ConfigurationError,
     QuotaExhausted,
 )
+from dome_mcp.core.ports import Embedder
 from tests.simulators.cloudflare import ai
 from tests.simulators.cloudflare.account import SimulatedAccount, failure
 from tests.simulators.cloudflare.ai import WorkersAiSimulator
@@ -43,8 +44,8 @@ class Bench:
     simulator: WorkersAiSimulator
     api: CloudflareApi
 
-    def embedder(self, name: str = SMALL) -> WorkersAiEmbedder:
-        return WorkersAiEmbedder(self.api, embedding_model(name))
+    def embedder(self, name: str = SMALL) -> Embedder:
+        return workers_ai_embedder(self.api, embedding_model(name))
 
     def fail(self, status: int, body: dict[str, Any], times: int = 1) -> None:
         self.account.fail_next("POST /ai/run/", status, body, times)
@@ -225,7 +226,7 @@ async def test_an_unknown_model_is_refused_before_the_start() -> None:
 
 
 async def test_a_gateway_is_named_and_told_to_keep_nothing(bench: Bench) -> None:
-    embedder = WorkersAiEmbedder(
+    embedder = workers_ai_embedder(
         bench.api, embedding_model(SMALL), headers=Gateway("dome").headers()
     )
     await embedder.embed_passages(["a plumber"])

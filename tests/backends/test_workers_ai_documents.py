@@ -83,9 +83,10 @@ async def test_only_the_name_of_a_file_leaves_the_machine_and_not_its_folder(
         assert b"diary" not in request.content
 
 
-async def test_metadata_of_a_pdf_are_kept_out_of_its_text(bench: Bench) -> None:
+async def test_of_a_pdf_the_pictures_are_read_and_the_metadata_are_not(bench: Bench) -> None:
     await to_markdown(bench.api, b"%PDF-", filename="a.pdf")
-    assert b'{"pdf": {"metadata": false}}' in bench.account.calls[0].content
+    options = b'{"pdf": {"metadata": false, "images": {"convert": true}}}'
+    assert options in bench.account.calls[0].content
 
 
 @pytest.mark.parametrize(

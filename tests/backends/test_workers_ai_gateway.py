@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
+from dome_mcp.backends.chat_forms import THINKING_TOKENS
 from dome_mcp.backends.cloudflare.ai_gateway import (
     Gateway,
     ProviderKey,
@@ -77,7 +78,7 @@ async def test_openai_is_asked_in_its_own_form(host: GatewayHost) -> None:
     assert json.loads(host.calls[0].content) == {
         "model": "gpt-5-mini",
         "messages": [{"role": turn.role, "content": turn.content} for turn in TURNS],
-        "max_completion_tokens": 9,
+        "max_completion_tokens": 9 + THINKING_TOKENS,
         "stream": False,
     }
 
@@ -116,7 +117,7 @@ async def test_an_authenticated_gateway_gets_its_token_beside_the_providers_key(
     host.is_authenticated = True
     with pytest.raises(BackendRejected) as caught:
         await ask(host, "openai")
-    assert "AI Gateway Run" in caught.value.hint
+    assert "CLOUDFLARE_API_TOKEN needs the permission AI Gateway Run" in caught.value.hint
     assert (await ask(host, "openai", gateway_token=GATEWAY_TOKEN)).text == "Four. [1]"
 
 
@@ -127,13 +128,30 @@ async def test_a_wrong_key_is_rejected_and_not_repeated(
     with pytest.raises(BackendRejected) as caught:
         await ask(host, provider, key="sk-mistyped")
     assert "key" in caught.value.message
+    assert "DOME_LLM_API_KEY" in caught.value.hint
     assert "sk-mistyped" not in str(caught.value)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+async def test_a_model_that_the_provider_has_not_is_explained(
+    host: GatewayHost, provider: ProviderName
+) -> None:
+    async with ProviderLanguageModel.connect(
+        ACCOUNT_ID,
+        Gateway("dome"),
+        ProviderKey(provider, PROVIDER_KEY),
+        model="small-chat",
+        transport=host.transport,
+    ) as driver:
+        with pytest.raises(BackendRejected) as caught:
+            await driver.complete(TURNS, max_tokens=9)
+    assert "DOME_LLM_MODEL" in caught.value.hint
 
 
 async def test_an_unknown_gateway_is_explained(host: GatewayHost) -> None:
     with pytest.raises(BackendRejected) as caught:
         await ask(host, "openai", gateway=Gateway("other"))
-    assert "gateway" in caught.value.hint
+    assert "DOME_AI_GATEWAY" in caught.value.hint
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from dome_mcp.backends.cloudflare.http import CloudflareApi
+from dome_mcp.backends.cloudflare.matrix_scores import matrix_scores
 from dome_mcp.backends.cloudflare.vectorize import VectorizeVectors
 from dome_mcp.backends.cloudflare.vectorize_index import (
     METADATA_INDEXES,
@@ -92,6 +93,7 @@ class Bench:
             self.index,
             self.database,
             ledger=vector_ledger,
+            score=matrix_scores,
             model="test-model/fp32",
             dimensions=DIMENSIONS,
         )

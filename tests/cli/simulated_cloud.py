@@ -18,6 +18,7 @@ from tests.simulators.cloudflare.account import (
 )
 from tests.simulators.cloudflare.ai import WorkersAiSimulator
 from tests.simulators.cloudflare.d1 import DATABASE_ID, D1Simulator
+from tests.simulators.cloudflare.email import EmailSimulator
 from tests.simulators.cloudflare.loopback import on_loopback
 from tests.simulators.cloudflare.r2 import BUCKET, SECRETS, WRITER, R2Simulator
 from tests.simulators.cloudflare.vectorize import INDEX_NAME, VectorizeSimulator
@@ -38,12 +39,14 @@ class Tokens:
 
 @dataclass
 class Queues:
-    """The one queue, as `GET /queues/{id}` describes it."""
+    """The one queue, as `GET /queues/{id}` describes it, `facts` besides its name."""
+
+    facts: Mapping[str, object] = field(default_factory=dict[str, object])
 
     async def answer(self, request: httpx.Request, path: str) -> httpx.Response:
         if path != f"/{QUEUE_ID}":
             return failed(404, 10404, "The specified queue does not exist.")
-        return succeeded({"queue_id": QUEUE_ID, "queue_name": "dome-jobs"})
+        return succeeded({"queue_id": QUEUE_ID, "queue_name": "dome-jobs", **self.facts})
 
 
 @dataclass
@@ -55,6 +58,8 @@ class SimulatedCloud:
     vectorize: VectorizeSimulator = field(default_factory=lambda: VectorizeSimulator(0.0))
     ai: WorkersAiSimulator = field(default_factory=WorkersAiSimulator)
     tokens: Tokens = field(default_factory=Tokens)
+    queues: Queues = field(default_factory=Queues)
+    email: EmailSimulator = field(default_factory=EmailSimulator)
     r2: R2Simulator = field(default_factory=R2Simulator)
     settings: Mapping[str, str] = field(default_factory=dict)
     date: datetime | None = None
@@ -80,7 +85,8 @@ def simulated_cloud(dimensions: int = 1024) -> Iterator[SimulatedCloud]:
             "vectorize": cloud.vectorize,
             "ai": cloud.ai,
             "tokens": cloud.tokens,
-            "queues": Queues(),
+            "queues": cloud.queues,
+            "email": cloud.email,
         }
         for name, service in services.items():
             cloud.account.register(name, service)

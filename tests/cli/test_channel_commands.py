@@ -41,6 +41,17 @@ def test_a_webhook_is_signed_with_the_secret_that_is_shown_once(
     assert added["secret"] not in cli("channel", "list", "--json").out
 
 
+def test_what_else_a_webhook_hears_of_is_checked_when_it_is_added(
+    cli: Cli, sink: WebhookSink
+) -> None:
+    add_hook(cli, sink, "--events", "ingestion_complete")
+    url = "https://1.1.1.1/in"
+    wrong = cli("channel", "add", "other", "--webhook", url, "--events", "no_such")
+    assert (wrong.code, "ingestion_complete" in wrong.err) == (2, True)
+    ran = cli("channel", "add", "phone", "--ntfy", "https://ntfy.sh/t", "--events", "x")
+    assert (ran.code, "webhook" in ran.err) == (2, True)
+
+
 def test_the_listing_masks_addresses(cli: Cli, sink: WebhookSink) -> None:
     add_hook(cli, sink)
     for words in (("channel", "list"), ("channel", "list", "--json")):

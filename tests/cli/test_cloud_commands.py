@@ -193,7 +193,7 @@ def test_status_tells_what_is_there_and_how_much_it_holds(cloud: Cli) -> None:
 
 def test_status_says_what_is_missing_and_what_may_not_be_seen(cloud: Cli, served: Served) -> None:
     cloud("cloud", "init", "--yes", *NAME)
-    served.resources.buckets.names.clear()
+    served.resources.buckets.jurisdictions.clear()
     served.account.fail_next("GET /queues", 403, failure(10000, "no"), times=9)
     ran = cloud("cloud", "status", *NAME)
     assert ran.code == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dome_mcp.documents.markdown import split_front_matter
+from dome_mcp.documents.markdown_text import split_front_matter
 from tests.cli.conftest import Cli, jsonl, write_tree
 
 LONG = "\n\n".join(f"## Part {n}\n\nFact {n} about the house. {'word ' * 80}" for n in range(120))

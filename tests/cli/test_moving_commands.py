@@ -1,5 +1,6 @@
 """`push` and `pull` between this machine and a simulated account."""
 
+import shutil
 import threading
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -17,11 +18,12 @@ from dome_mcp.core.ports import BlobStore
 from dome_mcp.services.companions import beat
 from tests.cli.conftest import Cli, jsonl
 from tests.services.moving_for_tests import stock, world
-from tests.simulators.cloudflare.d1 import D1Simulator
+from tests.simulators.cloudflare.d1 import FREE_ROWS_WRITTEN_A_DAY, D1Simulator
 from tests.simulators.cloudflare.r2 import BUCKET
 from tests.simulators.cloudflare.served import Served, served_account
 
 LONG = "A long story. " * 4000
+BOILER = "The boiler is in the cellar."
 
 
 @pytest.fixture
@@ -107,18 +109,41 @@ def test_one_user_can_be_moved_alone(both: Cli) -> None:
     assert both("push", "--user", "nobody").code == 2
 
 
-def test_a_push_that_was_refused_in_the_middle_goes_on(both: Cli, served: Served) -> None:
+def test_a_days_rows_that_end_in_the_middle_stop_a_push_and_the_next_day_goes_on(
+    both: Cli, served: Served
+) -> None:
     simulator = database(served)
-    limit, simulator.max_rows_written = simulator.max_rows_written, simulator.rows_written + 10
-    ran = both("push", "--switch")
-    assert ran.code == 1
-    assert "allowance" in ran.err
+    simulator.new_day()
+    simulator.max_rows_written = 10
+    for _ in ("until it ends", "and again on the same day"):
+        ran = both("push", "--switch")
+        assert ran.code == 1
+        for words in ("rows written (100,000 a day)", "nothing is lost", "command again after"):
+            assert words in ran.err
     assert "backend" not in tomllib.loads((both.home / "config.toml").read_text("utf-8"))
-    simulator.max_rows_written = limit
-    users = both("push", "--json").json["users"].values()
-    notes = [user["moved"]["notes"] for user in users]
+    simulator.max_rows_written = FREE_ROWS_WRITTEN_A_DAY
+    simulator.new_day()
+    ran = both("push", "--json")
+    assert ran.json["verified"] is True
+    notes = [user["moved"]["notes"] for user in ran.json["users"].values()]
     assert sum(each["moved"] + each["unchanged"] for each in notes) == 7
     assert sum(each["unchanged"] for each in notes) > 0
+
+
+def test_a_push_that_takes_days_says_so_before_and_none_where_the_rest_fits(both: Cli) -> None:
+    """A note with one chunk is 10 rows, and a tag 2."""
+    tags = [f"tag-{number}" for number in range(30)]
+    lines = jsonl([{"text": f"Long labelled {n}.", "tags": tags} for n in range(1_500)])
+    both("ingest", "--jsonl", "-", stdin=lines)
+    ran = both("push", "--json")
+    assert ran.code == 0, ran.err
+    assert "45,005 tags at 2" in ran.err
+    assert "2 days in all" in ran.err
+    assert 105_000 < ran.json["rows_expected"] < 106_000
+    assert ran.json["rows_written"] > 1_500 * 30
+    again = both("push", "--json")
+    assert "Free plan" not in again.err
+    assert again.json["rows_expected"] == 0
 
 
 class _Watched(list[str]):
@@ -160,19 +185,29 @@ def test_a_file_that_is_lost_here_is_told_and_stops_the_switch(both: Cli) -> Non
     assert "backend" not in tomllib.loads((both.home / "config.toml").read_text("utf-8"))
 
 
-def test_vectors_of_the_same_model_are_taken_along(cli: Cli, served: Served) -> None:
+def test_vectors_of_the_same_model_are_taken_along_and_back(cli: Cli, served: Served) -> None:
     """The model that comes with DOME makes them here; Vectorize holds them there."""
     environ = {name: text for name, text in cli.environ.items() if name != "DOME_EMBEDDING_MODEL"}
     here = replace(cli, environ={**environ, **served.settings, "DOME_EMBEDDINGS": "embedded"})
-    here("ingest", "-", stdin="The boiler is in the cellar.")
+    here("ingest", "-", stdin=BOILER)
     small = ("--model", "@cf/baai/bge-small-en-v1.5", "--name", BUCKET)
     assert here("cloud", "init", "--yes", *small).code == 0
     ran = here("push", "--switch", "--json")
     assert ran.code == 0, ran.err
     assert ran.json["pending_chunks"] == 0
     assert len(served.resources.vectorize.indexes[BUCKET].vectors) == 1
-    found = here("search", "where is the heating?", "--mode", "semantic", "--json").json
-    assert [hit["text"] for hit in found["passages"]] == ["The boiler is in the cellar."]
+    question = ("search", "where is the heating?", "--mode", "semantic", "--json")
+    assert [hit["text"] for hit in here(*question).json["passages"]] == [BOILER]
+
+    folder = here.home.with_name("other")
+    folder.mkdir(mode=0o700)
+    shutil.copy(here.home / "config.toml", folder)
+    other = ("--home", str(folder))
+    ran = here("pull", "--switch", "--json", *other)
+    assert ran.code == 0, ran.err
+    assert ran.json["pending_chunks"] == 0
+    pulled = replace(here, environ={**here.environ, "DOME_EMBEDDINGS": ""})
+    assert [hit["text"] for hit in pulled(*question, *other).json["passages"]] == [BOILER]
 
 
 @pytest.mark.anyio

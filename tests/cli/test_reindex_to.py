@@ -8,7 +8,6 @@ import apsw
 
 from dome_mcp.backends.embedded.models import CARRIED_FOLDER
 from tests.cli.conftest import Cli, Ran, jsonl
-from tests.cli.simulated_cloud import simulated_cloud
 
 WITH_MODEL = {"DOME_EMBEDDING_MODEL": ""}
 OTHER = str(CARRIED_FOLDER)
@@ -82,15 +81,6 @@ def test_without_search_by_meaning_there_is_nothing_to_move(cli: Cli) -> None:
     ran = cli("reindex", "--to", OTHER)
     assert ran.code == 2
     assert "DOME_EMBEDDING_MODEL" in ran.err
-
-
-def test_vectors_in_vectorize_are_not_moved_and_stay(cli: Cli) -> None:
-    with simulated_cloud() as cloud:
-        cli("ingest", "--jsonl", "-", stdin=LINES, **cloud.settings)
-        ran = cli("reindex", "--to", "@cf/qwen/qwen3-embedding-0.6b", "--json", **cloud.settings)
-        assert ran.code == 2
-        assert "dome-mcp reindex" in ran.json["error"]["hint"]
-        assert search(cli, **cloud.settings).code == 0
 
 
 def test_after_a_kill_the_old_model_is_searched_and_the_next_run_goes_on(cli: Cli) -> None:

@@ -15,10 +15,12 @@ from dome_mcp.core.agenda import Channel, DeliveryPolicy
 from dome_mcp.core.audit import AuditEntry
 from dome_mcp.core.ports import Statement
 from dome_mcp.core.uploads import Upload
+from dome_mcp.services.answer import Question
 from dome_mcp.services.audit import record
 from dome_mcp.services.channels import add_channel
 from dome_mcp.services.dispatch import tick
 from dome_mcp.services.reminders import NewReminder, create_reminder
+from dome_mcp.services.sessions import converse
 from dome_mcp.services.tasks import NewTask, create_task
 from dome_mcp.settings import load
 from dome_mcp.store import uploads
@@ -51,6 +53,7 @@ async def add_agenda(cli: Cli) -> None:
         await create_task(NewTask("Water", due="+2d"), ports, user_id=user, now=now, zone="UTC")
         once = NewReminder("Stretch", at="+1h")
         await create_reminder(once, ports, user_id=user, now=now, zone="UTC")
+        await converse(Question("When does the warranty end?"), ports, user_id=user, now=now)
         later = now.replace(year=now.year + 1)
         await tick(ports.database, MemoryQueue(), DeliveryPolicy(), now=later)
         entry = AuditEntry(now, user, "key", "192.0.2.1", "GET /api/notes", "", "ok")
@@ -130,6 +133,7 @@ def test_an_export_of_a_user_holds_all_they_have_and_says_that_it_was_checked(
         "channels": 1,
         "tokens": 1,
         "audit": 1,
+        "exchanges": 1,
         "firings": 1,
         "deliveries": 1,
     }
@@ -137,6 +141,8 @@ def test_an_export_of_a_user_holds_all_they_have_and_says_that_it_was_checked(
     kinds = [each["kind"] for each in lines(folder / "history.jsonl")]
     assert kinds == ["firing", "delivery"]
     assert [each["action"] for each in lines(folder / "audit.jsonl")] == ["GET /api/notes"]
+    (asked,) = lines(folder / "sessions.jsonl")
+    assert (asked["question"], len(asked["note_ids"])) == ("When does the warranty end?", 1)
     everything = "".join(
         path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()
     )
@@ -191,6 +197,7 @@ def test_what_a_user_takes_along_comes_back_elsewhere_as_it_was(
         "channels.jsonl",
         "tokens.jsonl",
         "audit.jsonl",
+        "sessions.jsonl",
     }
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.reminder_run import Report, Trial, run
+from benchmarks.reminder_report import Report
+from benchmarks.reminder_run import Trial, run
 
 pytestmark = pytest.mark.anyio
 

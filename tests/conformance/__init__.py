@@ -6,6 +6,8 @@ pytest.register_assert_rewrite(
     "tests.conformance.database_suite",
     "tests.conformance.blob_suite",
     "tests.conformance.embedder_suite",
+    "tests.conformance.language_model_suite",
     "tests.conformance.notifier_suite",
+    "tests.conformance.reranker_suite",
     "tests.conformance.vector_suite",
 )

@@ -6,22 +6,19 @@ from dataclasses import dataclass
 
 import httpx
 
-from dome_mcp.backends.cloudflare.ai_gateway import (
-    Gateway,
-    ProviderKey,
-    ProviderLanguageModel,
-    ProviderName,
-)
+from dome_mcp.backends.cloudflare.ai_gateway import Gateway, ProviderName
 from dome_mcp.backends.cloudflare.http import CloudflareApi
 from dome_mcp.backends.cloudflare.workers_ai_chat import WorkersAiLanguageModel
 from dome_mcp.backends.embedded.llm import ChatCompletions
+from dome_mcp.cloudflare_wiring import CloudDrivers
 from dome_mcp.core.ports import LanguageModel
 from tests.conformance.language_model_suite import Bench, Failure
 from tests.simulators import chat_server
 from tests.simulators.chat_server import ChatServer, Fault, running_chat_server
 from tests.simulators.cloudflare import ai
-from tests.simulators.cloudflare.account import ACCOUNT_ID, SimulatedAccount, failure
-from tests.simulators.cloudflare.ai_gateway import MODELS, PROVIDER_KEY, GatewayHost
+from tests.simulators.cloudflare.account import SimulatedAccount, failure
+from tests.simulators.cloudflare.ai_gateway import GatewayHost
+from tests.simulators.cloudflare.providers import running_gateway
 
 GATEWAY_ID = "dome"
 WHILE_THE_TEST_LASTS = 1000
@@ -119,9 +116,9 @@ class WorkersAiBench:
 
 @dataclass(frozen=True, slots=True)
 class ProviderBench:
-    """`ProviderLanguageModel` before the simulated gateway."""
+    """The model that settings name, before the simulated gateway."""
 
-    driver: ProviderLanguageModel
+    driver: LanguageModel
     host: GatewayHost
     provider: ProviderName
 
@@ -157,15 +154,11 @@ async def workers_ai(gateway: Gateway | None = None) -> AsyncIterator[Bench]:
 
 @asynccontextmanager
 async def provider(name: ProviderName) -> AsyncIterator[Bench]:
-    host = GatewayHost(ACCOUNT_ID, GATEWAY_ID)
-    async with ProviderLanguageModel.connect(
-        ACCOUNT_ID,
-        Gateway(GATEWAY_ID),
-        ProviderKey(name, PROVIDER_KEY),
-        model=MODELS[name],
-        transport=host.transport,
-    ) as driver:
-        yield ProviderBench(driver, host, name)
+    with running_gateway() as gateway:
+        settings = gateway.settings_for(name)
+        async with CloudDrivers.open(settings) as drivers:
+            model = drivers.language_model(settings.llm_model or "")
+            yield ProviderBench(model, gateway.host, name)
 
 
 async def _at_once(seconds: float) -> None:

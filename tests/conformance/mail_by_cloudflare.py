@@ -12,8 +12,9 @@ import anyio
 import anyio.lowlevel
 import httpx
 
-from dome_mcp.backends.cloudflare.email import KEY_HEADER, CloudflareEmail
+from dome_mcp.backends.cloudflare.email import CloudflareEmail
 from dome_mcp.backends.cloudflare.http import CloudflareApi
+from dome_mcp.backends.cloudflare.mails import KEY_HEADER
 from dome_mcp.backends.embedded.notify.registry import notifiers
 from dome_mcp.core.agenda import Channel, Notice
 from dome_mcp.core.ports import Notifier

@@ -7,7 +7,7 @@ import pytest
 
 from dome_mcp.backends.cloudflare.embedding_models import embedding_model
 from dome_mcp.backends.cloudflare.http import CloudflareApi
-from dome_mcp.backends.cloudflare.workers_ai import WorkersAiEmbedder
+from dome_mcp.backends.cloudflare.workers_ai import workers_ai_embedder
 from dome_mcp.backends.embedded.models import LazyEmbedder, describe
 from dome_mcp.core.ports import Embedder
 from tests.conformance.embedder_suite import *  # noqa: F403 - pytest collects the suite from here
@@ -32,4 +32,4 @@ async def embedder(
     account = SimulatedAccount()
     account.register("ai", WorkersAiSimulator(embed=carried.embed_passages))
     async with CloudflareApi.open(account.account, transport=account.transport) as api:
-        yield WorkersAiEmbedder(api, embedding_model("@cf/baai/bge-small-en-v1.5"))
+        yield workers_ai_embedder(api, embedding_model("@cf/baai/bge-small-en-v1.5"))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from dome_mcp.backends.cloudflare.http import CloudflareApi
+from dome_mcp.backends.cloudflare.matrix_scores import matrix_scores
 from dome_mcp.backends.cloudflare.vectorize import VectorizeVectors
 from dome_mcp.backends.cloudflare.vectorize_index import METADATA_INDEXES, VectorizeIndex
 from dome_mcp.backends.embedded.vectors import VECTOR_SCHEMA, SqliteVectors, WatchedDatabase
@@ -36,6 +37,7 @@ async def index(
                 VectorizeIndex(api, INDEX_NAME),
                 database,
                 ledger=vector_ledger,
+                score=matrix_scores,
                 model=MODEL,
                 dimensions=DIMENSIONS,
             )

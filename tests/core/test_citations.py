@@ -102,16 +102,16 @@ def test_a_paraphrase_needs_a_model_that_finds_the_same_meaning() -> None:
     claims = claims_of("The pressure that the heating needs is 1.2 to 1.8 units [1].")
     units = evidence_units([BOILER])
     assert check(claims, units, passages=[BOILER]).unsupported
-    cosines = [[0.7 if "pressure" in unit.text else 0.1 for unit in units]]
-    result = check(claims, units, passages=[BOILER], cosines=cosines)
+    similarity = [[0.7 if "pressure" in unit.text else 0.1 for unit in units]]
+    result = check(claims, units, passages=[BOILER], similarity=similarity)
     assert "1.2 and 1.8 bar" in result.citations[0].quote
 
 
 def test_the_same_meaning_does_not_excuse_a_wrong_number() -> None:
     claims = claims_of("The water pressure should stay between 1.2 and 2.8 bar [1].")
     units = evidence_units([BOILER])
-    cosines = [[0.99] * len(units)]
-    assert check(claims, units, passages=[BOILER], cosines=cosines).unsupported
+    similarity = [[0.99] * len(units)]
+    assert check(claims, units, passages=[BOILER], similarity=similarity).unsupported
 
 
 def test_german_nouns_are_not_taken_for_names() -> None:

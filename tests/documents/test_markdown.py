@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from dome_mcp.documents.markdown import split_front_matter
+from dome_mcp.documents.markdown_text import split_front_matter
 from dome_mcp.documents.registry import parse
 
 

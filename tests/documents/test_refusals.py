@@ -135,3 +135,9 @@ def test_a_supported_format_under_a_wrong_name_is_read_as_what_it_is(
     document = parse(data, filename=filename)
     assert document.text == "Real text"
     assert document.content_type == content_type
+
+
+def test_a_text_of_comments_is_told_from_a_web_page_without_going_back() -> None:
+    comments = b"<!-- a --><!---->" * 40
+    assert parse(comments + b"x", filename="a").content_type == "text/plain"
+    assert parse(comments + b"<html><body>x</body></html>", filename="a").text == "x"

@@ -7,7 +7,8 @@ import pytest
 from dome_mcp.app import Dome
 from dome_mcp.core.drafts import Labels
 from dome_mcp.core.timestamps import local_iso
-from dome_mcp.intake import ingest_path, ingest_text
+from dome_mcp.intake import ingest_path
+from dome_mcp.texts import ingest_text
 
 pytestmark = pytest.mark.anyio
 

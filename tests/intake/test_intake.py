@@ -6,8 +6,9 @@ import pytest
 
 from dome_mcp.app import Dome
 from dome_mcp.core.drafts import Labels
-from dome_mcp.intake import ingest_path, ingest_text, ingest_url
+from dome_mcp.intake import ingest_path, ingest_url
 from dome_mcp.services.notes import get_note
+from dome_mcp.texts import ingest_text
 from tests.sources.web_server import Page, WebServer
 
 pytestmark = pytest.mark.anyio

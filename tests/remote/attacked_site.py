@@ -40,8 +40,9 @@ class Site:
     def path(self, template: str) -> str:
         """A path of the API with ids of what is there."""
         ids = {"note_id": self.note_id, "task_id": self.task_id, "reminder_id": self.reminder_id}
-        others = {"name": "hook", "action": "cancel", "job_id": MADE_UP, "upload_id": MADE_UP}
-        return template.format_map({**ids, **others})
+        others = {"name": "hook", "action": "cancel"}
+        unknown = dict.fromkeys(("job_id", "upload_id", "session_id"), MADE_UP)
+        return template.format_map({**ids, **others, **unknown})
 
 
 @pytest.fixture

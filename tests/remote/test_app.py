@@ -7,7 +7,7 @@ import pytest
 
 from dome_mcp.core.ports import Statement
 from dome_mcp.http_settings import HttpSettings
-from dome_mcp.remote.app import PUBLIC, is_public
+from dome_mcp.remote.frame import PUBLIC, is_public
 from dome_mcp.remote.sessions import MAX_SESSIONS_EACH
 from tests.remote.serving_http import Served, serving_http
 from tests.serving import ERAS, LISBON, call

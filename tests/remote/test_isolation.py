@@ -113,7 +113,9 @@ REFUSED_ROUTES: tuple[tuple[str, Call], ...] = (
     ("POST /channels/{name}/test", {"name": CHANNEL}),
     ("GET /ingest/{job_id}", {"job_id": Of("job_id")}),
     ("POST /ingest", {"json": {"upload_id": Of("upload_id")}}),
+    ("GET /sessions/{session_id}", {"session_id": SESSION}),
     ("POST /tasks/{task_id}/complete", {"task_id": TASK}),
+    ("DELETE /sessions/{session_id}", {"session_id": SESSION}),
     ("DELETE /channels/{name}", {"name": CHANNEL}),
     ("DELETE /notes/{note_id}", {"note_id": NOTE}),
 )
@@ -130,6 +132,7 @@ BLIND_ROUTES: tuple[tuple[str, Call], ...] = (
     ("GET /search", {"params": {"q": "Lisbon", "limit": 1, "cursor": Of("search_cursor")}}),
     ("POST /chat", {"json": {"question": QUESTION, "note_ids": [NOTE], "session_id": SESSION}}),
     ("POST /chat", {"json": {"question": QUESTION, "stream": True}}),
+    ("GET /sessions", {}),
     ("POST /ingest", {"json": {"text": "More words of two users.", "tags": [LABEL]}}),
     ("POST /uploads", {"json": {"filename": "a.txt"}}),
     ("GET /tasks", {"params": {"status": "all"}}),

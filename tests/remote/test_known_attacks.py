@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from dome_mcp.http_settings import HTTP_NAMES
-from dome_mcp.remote.app import PUBLIC
+from dome_mcp.remote.frame import PUBLIC
 from dome_mcp.server import SUBJECTS
 from dome_mcp.settings import Settings
 from dome_mcp.tools._boundary import DomeTool

@@ -68,7 +68,7 @@ async def test_every_request_leaves_a_line_without_its_secrets(tmp_path: Path) -
     assert '"/api/notes/{note_id}"' in said
     assert "canary" not in said
     assert "01HZZZ" not in said
-    assert token.rpartition("_")[2] not in said
+    assert token.split("_", 2)[2] not in said  # which may have the mark in it
 
 
 @posix_only

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from dome_mcp import intake
+from dome_mcp import texts
 from dome_mcp.app import Dome
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.core.drafts import Labels
@@ -150,7 +150,7 @@ async def test_a_stream_that_breaks_off_says_so_in_its_span(ports: Ports, spans:
 async def test_the_services_work_on_traced_ports(ports: Ports, tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     dome = Dome.of_owner(settings, ports, holder="test")
-    stored = await intake.ingest_text(dome, LISBON, Labels())
+    stored = await texts.ingest_text(dome, LISBON, Labels())
     found = await search(SearchRequest("Miramar"), ports, user_id=dome.user_id)
     assert [each.note_id for each in found.passages] == [stored.note.note_id]
 

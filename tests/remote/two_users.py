@@ -123,6 +123,7 @@ async def _settle(
         for at in ("+1h", "+2d", "+3d")
     ]
     search = (await http.get("/api/search", params={"q": "Lisbon", "limit": 1})).json()
+    answer = await post("/api/chat", 200, json={"question": QUESTION})
     listings = {name: await http.get(f"/api/{name}", params={"limit": 1}) for name in _LISTINGS}
     return {
         "note_id": note["note_id"],
@@ -134,7 +135,7 @@ async def _settle(
         "job_id": job["job_id"],
         "channel": channel.name,
         "label": canary,
-        "session_id": f"session-{user_id}",
+        "session_id": answer["session_id"],
         "search_cursor": search["next_cursor"],
         **{f"{name}_cursor": page.json()["next_cursor"] for name, page in listings.items()},
     }

@@ -8,7 +8,7 @@ from dome_mcp.core.agenda import Channel
 from dome_mcp.core.drafts import Labels
 from dome_mcp.core.jobs import IngestRequest, JobPolicy, JobSettlement
 from dome_mcp.core.links import LinkAction
-from dome_mcp.core.model import Note, NoteChanges, NoteFilter
+from dome_mcp.core.model import Document, Note, NoteChanges, NoteFilter
 from dome_mcp.core.ports import Ports, Row
 from dome_mcp.core.reminder_actions import ReminderAction
 from dome_mcp.core.reminder_drafts import NewReminder
@@ -26,14 +26,18 @@ from dome_mcp.services import (
     audit,
     channels,
     chunk_vectors,
+    clocks,
+    companions,
     idempotency,
     indexing,
     ingest,
+    ingestion,
     jobs,
     notes,
     reminders,
     revising,
     search,
+    sessions,
     status,
     tasks,
     uploads,
@@ -76,7 +80,7 @@ class Theirs:
     def names(self) -> set[str]:
         """Everything that names something of theirs: no answer may hold it."""
         keys = {"note_id", "chunk_id", "task_id", "reminder_id", "token_id", "delivery_key"}
-        keys |= {"upload_id", "job_id", "blob_key", "body_key"}
+        keys |= {"upload_id", "job_id", "blob_key", "body_key", "exchange_id", "session_id"}
         found = {
             str(row[key]) for rows in self.rows.values() for row in rows for key in keys & {*row}
         }
@@ -132,7 +136,9 @@ async def pending(ports: Ports, it: Theirs) -> list[embedding.PendingChunk]:
 
 async def vectors_made_by_me(ports: Ports, it: Theirs) -> object:
     """The marks that a chunk has its vector, of a note that is not mine."""
-    await ports.database.query(embedding.mark_embedded("", await pending(ports, it), user_id=MINE))
+    await ports.database.query(
+        embedding.mark_embedded("words/1", await pending(ports, it), user_id=MINE)
+    )
     return await indexing.inline_vectors([], ports, user_id=MINE)
 
 
@@ -152,12 +158,15 @@ def job_request(it: Theirs) -> IngestRequest:
     return IngestRequest(MY_PRINCIPAL, Labels(), NOW, file=file)
 
 
+def my_job(it: Theirs) -> jobs.Job:
+    """A job of theirs, taken for mine, under the number of its present attempt."""
+    attempt = int(float(str(it.rows["jobs"][0]["attempt"])))
+    return jobs.Job(it.job_id, MINE, job_request(it), "running", attempt, 0, NOW, NOW)
+
+
 async def their_job(ports: Ports, it: Theirs) -> object:
-    """Settles a job of theirs under the number of its present attempt."""
-    row = it.rows["jobs"][0]
-    job = jobs.Job(
-        it.job_id, MINE, job_request(it), "running", int(float(str(row["attempt"]))), 0, NOW, NOW
-    )
+    """Settles a job of theirs."""
+    job = my_job(it)
     settlement = JobSettlement("done", NOW, 0, result="{}")
     assert not await jobs.renew(job, ports.database, JobPolicy(), now=NOW)
     return await jobs.settle(job, settlement, ports.database, now=NOW)
@@ -184,6 +193,16 @@ async def their_key(ports: Ports, it: Theirs) -> object:
     given = idempotency.GivenAnswer(200, {}, "")
     await idempotency.finish(key, given, ports.database, user_id=MINE, begun=begun)
     return begun
+
+
+def session_of(it: Theirs) -> str:
+    return str(it.rows["exchanges"][0]["session_id"])
+
+
+async def their_session(ports: Ports, it: Theirs) -> object:
+    """A question of mine that claims to go on from theirs."""
+    asked = answer.Question(f"What about the {WORD}?")
+    return (await sessions.converse(asked, ports, session_id=session_of(it), **AT)).answer
 
 
 async def their_cursor(ports: Ports) -> object:
@@ -236,6 +255,10 @@ NOT_THERE: Mapping[str, Call] = {
     "revising.update_note": lambda ports, it: revising.update_note(
         it.note.note_id, NoteChanges(title="Mine"), ports, **AT
     ),
+    "sessions.delete_session": lambda ports, it: sessions.delete_session(
+        session_of(it), ports, **FOR_ME
+    ),
+    "sessions.read_session": lambda ports, it: sessions.read_session(session_of(it), ports, **AT),
     "tasks.complete_task": lambda ports, it: tasks.complete_task(it.task_id, ports, **AT),
     "tasks.create_task": lambda ports, it: tasks.create_task(
         NewTask("Read", note_ids=(it.note.note_id,)), ports, **HERE
@@ -280,6 +303,8 @@ ONLY_MINE: Mapping[str, Call] = {
     "channels.list_channels": lambda ports, it: channels.list_channels(ports, **FOR_ME),
     "chunk_vectors.embed_chunks": embedded_by_me,
     "chunk_vectors.embed_or_refuse": embedded_by_me,
+    "clocks.next_due": lambda ports, it: clocks.next_due(ports.database, **FOR_ME),
+    "companions.unserved": lambda ports, it: companions.unserved(ports.database, **FOR_ME),
     "idempotency.begin": their_key,
     "idempotency.finish": their_key,
     "indexing.index_step": lambda ports, it: indexing.index_step(ports, holder="me", **AT),
@@ -294,6 +319,18 @@ ONLY_MINE: Mapping[str, Call] = {
     "ingest.ingest_many": lambda ports, it: ingest.ingest_many(
         [draft(it.note.text or "", user_id=MINE, now=later(7))], ports, **AT
     ),
+    "ingest.note_of_content": lambda ports, it: ingest.note_of_content(
+        str(it.rows["notes"][0]["content_hash"]), ports, context="", **FOR_ME
+    ),
+    "ingestion.note_told": lambda ports, it: ingestion.note_told(
+        my_job(it), "sent", ports.database
+    ),
+    "ingestion.take_in": lambda ports, it: ingestion.take_in(
+        Document(it.note.text or "", "text/plain"), job_request(it), ports, original=None
+    ),
+    "jobs.dead_letter": lambda ports, it: jobs.dead_letter(
+        it.job_id, ports.database, problem="{}", **AT
+    ),
     "jobs.renew": their_job,
     "jobs.settle": their_job,
     "notes.list_notes": lambda ports, it: their_cursor(ports),
@@ -302,6 +339,11 @@ ONLY_MINE: Mapping[str, Call] = {
         reminders.ReminderQuery("all"), ports, **AT
     ),
     "search.search": lambda ports, it: search.search(search.SearchRequest(WORD), ports, **FOR_ME),
+    "sessions.forget_gone_notes": lambda ports, it: sessions.forget_gone_notes(
+        ports.database, ports.database, before=NOW, **FOR_ME
+    ),
+    "sessions.is_user_gone": lambda ports, it: sessions.is_user_gone(ports.database, **FOR_ME),
+    "sessions.list_sessions": lambda ports, it: sessions.list_sessions(ports, **AT),
     "status.agenda_counts": lambda ports, it: status.agenda_counts(ports, **AT),
     "status.contexts_with_prefix": lambda ports, it: status.contexts_with_prefix(
         "", ports, **FOR_ME
@@ -321,6 +363,9 @@ ONLY_MINE: Mapping[str, Call] = {
     "user_archive.delivery_records": lambda ports, it: listed(
         user_archive.delivery_records(ports, **FOR_ME)
     ),
+    "user_archive.exchange_records": lambda ports, it: listed(
+        user_archive.exchange_records(ports, **FOR_ME)
+    ),
     "user_archive.firing_records": lambda ports, it: listed(
         user_archive.firing_records(ports, **FOR_ME)
     ),
@@ -333,6 +378,8 @@ ONLY_MINE: Mapping[str, Call] = {
         MINE, users.UserChanges(zone="Asia/Tokyo"), ports, now=NOW
     ),
     "users.stored_user": lambda ports, it: users.stored_user(MINE, ports),
+    # Afterwards I have a session of my own under the id of theirs.
+    "sessions.converse": their_session,
     # The last: nothing can be asked for me afterwards.
     "user_data.delete_user": lambda ports, it: user_data.delete_user(
         ports, drop_upload=no_upload, **AT
@@ -351,6 +398,9 @@ BY_VALUE = {
     "blobs.put_body": "under a key that starts with the user's own",
     "blobs.put_original": "under a key that starts with the user's own",
     "blobs.text_of": "of a note that was read for the user",
+    "comparing.closeness_to_each": "of texts that were read for the user",
+    "comparing.closeness_to_question": "of texts that were read for the user",
+    "comparing.question_vector": "of what the user asks",
     "uploads.announce": "tried below",
     "uploads.complete": "tried below",
 }

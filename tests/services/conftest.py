@@ -20,6 +20,7 @@ from dome_mcp.core.ports import Ports, Row, Statement, Vector
 from dome_mcp.store.notes import eligible_notes
 from dome_mcp.store.schema import migrate
 from tests.conformance.conftest import BINDINGS
+from tests.services.clouds import Site, process_at, simulated_site
 from tests.simulators.cloudflare.account import SimulatedAccount
 from tests.simulators.cloudflare.d1 import D1Simulator
 from tests.simulators.cloudflare.opening import open_d1
@@ -93,11 +94,55 @@ async def open_database(binding: str, path: Path) -> AsyncIterator[WatchedDataba
         yield database
 
 
-@pytest.fixture(params=["sqlite", "real-bound", "text-bound", "d1"])
+@pytest.fixture
+async def site() -> AsyncIterator[Site]:
+    """A simulated account with an empty DOME, whose Vectorize lags."""
+    async with simulated_site() as made:
+        yield made
+
+
+ON_CLOUDFLARE = frozenset(
+    """
+    access actions agenda_archive agenda_crashes answer archive channels clocks companions context
+    dispatch dispatch_attempts dispatch_holders firings idempotency indexing ingest jobs notes
+    races reminders scenarios search sessions tasks
+    """.split()  # noqa: SIM905 - twenty quoted words cannot be read
+)
+"""The modules that run on Cloudflare as a whole; `tests/workers/services` runs them on a local one.
+The others look into the tables of the embedded index."""
+
+IN_EMBEDDED_INDEX = frozenset({"test_deleted_is_deleted_everywhere"})
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out `cloudflare` where it cannot be, and `real-bound` elsewhere: D1 binds so too."""
+    left_out = {item for item in items if _is_left_out(item)}
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)  # only parametrised tests have one
+    kind = callspec.params.get("ports") if callspec else None
+    if kind is None or item.path.parent != Path(__file__).parent:
+        return False
+    module, name = item.path.stem.removeprefix("test_"), getattr(item, "originalname", "")
+    is_on_cloudflare = module in ON_CLOUDFLARE and name not in IN_EMBEDDED_INDEX
+    return kind == ("real-bound" if is_on_cloudflare else "cloudflare")
+
+
+@pytest.fixture(params=["sqlite", "real-bound", "text-bound", "d1", "cloudflare"])
 async def ports(
     request: pytest.FixtureRequest, tmp_path: Path, embedder: WordEmbedder
 ) -> AsyncIterator[Ports]:
-    """Ports on every kind of database."""
+    """Ports on every kind of database; and all of them Cloudflare's, with a Vectorize that lags."""
+    if request.param == "cloudflare":
+        async with (
+            simulated_site(embedder.dimensions) as made,
+            process_at(made.place, embedder=embedder) as process,
+        ):
+            yield process.ports
+        return
     async with open_database(request.param, tmp_path / "dome.db") as database:
         yield await make_ports(database, tmp_path, embedder)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
@@ -9,10 +10,12 @@ from dome_mcp.backends.embedded.stored_vectors import StoredVectors
 from dome_mcp.core.agenda import Channel
 from dome_mcp.core.model import NoteChanges
 from dome_mcp.core.ports import Ports, Statement
+from dome_mcp.services.answer import Question
 from dome_mcp.services.channels import add_channel
 from dome_mcp.services.indexing import index_step
 from dome_mcp.services.ingest import ingest_many
 from dome_mcp.services.revising import update_note
+from dome_mcp.services.sessions import converse
 from dome_mcp.services.users import UserChanges, set_user
 from tests.services import agenda_for_tests as agenda
 from tests.services.conftest import WordEmbedder, make_ports
@@ -29,16 +32,17 @@ TABLES = {
     "firings": "",
     "deliveries": "",
     "channels": "",
+    "exchanges": "",
     "users": "",
 }
 """Every table that is moved, and the number that the database itself gave its rows."""
 
 
 @asynccontextmanager
-async def world(folder: Path) -> AsyncIterator[Ports]:
+async def world(folder: Path, embedder: WordEmbedder | None = None) -> AsyncIterator[Ports]:
     """A DOME without anything in it."""
     async with SqliteDatabase.open(None) as database:
-        yield await make_ports(database, folder, WordEmbedder())
+        yield await make_ports(database, folder, embedder or WordEmbedder())
 
 
 async def stock(ports: Ports, *, with_vectors: bool = True) -> None:
@@ -55,6 +59,8 @@ async def stock(ports: Ports, *, with_vectors: bool = True) -> None:
     if with_vectors:
         while (await index_step(ports, user_id=USER, holder="me", now=later(3))).left:
             pass
+    asked = Question("What colour is it painted?")
+    await converse(asked, replace(ports, embedder=None), user_id=USER, now=later(4))
     await _stock_agenda(ports)
 
 

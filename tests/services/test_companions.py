@@ -8,6 +8,7 @@ from dome_mcp.core.agenda import Reminder, Schedule
 from dome_mcp.core.ports import Database, Ports
 from dome_mcp.services.companions import (
     FRESH,
+    WORKER_BEAT_SECONDS,
     CompanionState,
     beat,
     companion_state,
@@ -120,3 +121,23 @@ async def test_nobody_starts_a_companion_beside_one_that_runs(database: Database
 
 async def test_nobody_starts_a_companion_with_nothing_to_fire(database: Database) -> None:
     assert not await may_start(database, "a", now=NOW)
+
+
+async def test_a_worker_runs_while_it_misses_no_more_beats_than_a_companion(
+    database: Database,
+) -> None:
+    every = timedelta(seconds=WORKER_BEAT_SECONDS)
+    await beat(database, "worker", now=NOW, details={"every_seconds": WORKER_BEAT_SECONDS})
+    state = await companion_state(database, now=NOW + 3 * every)
+    assert (state.is_running, state.is_worker_alone) == (True, True)
+    assert not (await companion_state(database, now=NOW + 3 * every + SECOND)).is_running
+
+
+async def test_a_companion_may_start_beside_a_worker_that_runs_alone(database: Database) -> None:
+    await add_reminder(database)
+    await beat(database, "worker", now=NOW, details={"every_seconds": WORKER_BEAT_SECONDS})
+    assert (await companion_state(database, now=NOW)).problem(NOW) is None
+    assert await may_start(database, "a", now=NOW)
+    await beat(database, "one", now=NOW, details={})
+    assert not (await companion_state(database, now=NOW)).is_worker_alone
+    assert not await may_start(database, "b", now=NOW + timedelta(seconds=30))

@@ -1,7 +1,7 @@
 """A companion that dies at any port call loses no reminder, and repeats none unrecognisably."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -24,6 +24,9 @@ from tests.services.dispatching import (
     store,
     stored,
 )
+from tests.simulators.cloudflare.account import SimulatedAccount
+from tests.simulators.cloudflare.d1 import D1Simulator
+from tests.simulators.cloudflare.opening import open_d1
 
 pytestmark = pytest.mark.anyio
 
@@ -42,10 +45,22 @@ QUEUES: dict[str, Messages] = {
 """What is left of the queue when the companion is gone."""
 
 
+NewDatabase = Callable[[], AbstractAsyncContextManager[Database]]
+DATABASES: dict[str, NewDatabase] = {
+    "sqlite": lambda: SqliteDatabase.open(None),
+    "d1": lambda: open_d1(SimulatedAccount(), D1Simulator()),
+}
+
+
+@pytest.fixture(params=DATABASES)
+def new_database(request: pytest.FixtureRequest) -> NewDatabase:
+    return DATABASES[request.param]
+
+
 @asynccontextmanager
-async def three_reminders() -> AsyncIterator[Companion]:
+async def three_reminders(new_database: NewDatabase) -> AsyncIterator[Companion]:
     """A companion that wakes to three reminders: one late, one that missed two, one twofold."""
-    async with SqliteDatabase.open(None) as database:
+    async with new_database() as database:
         await migrate(database)
         await store_three(database)
         yield Companion(database)
@@ -77,8 +92,10 @@ async def check_delivered(companion: Companion, *, where: str) -> None:
 
 @pytest.mark.parametrize("left", QUEUES)
 @pytest.mark.parametrize("moment", ["before", "after"])
-async def test_a_crash_at_any_port_call_delivers_every_reminder_once(moment: Moment, left: str):
-    async with three_reminders() as whole:
+async def test_a_crash_at_any_port_call_delivers_every_reminder_once(
+    new_database: NewDatabase, moment: Moment, left: str
+):
+    async with three_reminders(new_database) as whole:
         await whole.run(WOKEN)
         await check_delivered(whole, where="without a crash")
         assert len(whole.sink.received) == DELIVERIES
@@ -86,7 +103,7 @@ async def test_a_crash_at_any_port_call_delivers_every_reminder_once(moment: Mom
     assert whole.fuse.calls == 6 + DELIVERIES * 3
     for call in range(whole.fuse.calls):
         where = f"after a crash {moment} call {call}"
-        async with three_reminders() as companion:
+        async with three_reminders(new_database) as companion:
             with pytest.raises(Crash):
                 await replace(companion, fuse=Fuse(call, moment)).run(WOKEN)
             companion.queue.bodies = QUEUES[left](companion.queue.bodies)
@@ -96,12 +113,14 @@ async def test_a_crash_at_any_port_call_delivers_every_reminder_once(moment: Mom
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-async def test_a_crash_at_any_port_call_of_a_refused_delivery_loses_nothing(moment: Moment):
-    async with three_reminders() as whole:
+async def test_a_crash_at_any_port_call_of_a_refused_delivery_loses_nothing(
+    new_database: NewDatabase, moment: Moment
+):
+    async with three_reminders(new_database) as whole:
         whole.sink.answers = [busy() for _ in range(DELIVERIES)]
         assert await whole.run(WOKEN) == ["PENDING"] * DELIVERIES
     for call in range(whole.fuse.calls):
-        async with three_reminders() as companion:
+        async with three_reminders(new_database) as companion:
             companion.sink.answers = [busy() for _ in range(DELIVERIES)]
             with pytest.raises(Crash):
                 await replace(companion, fuse=Fuse(call, moment)).run(WOKEN)
@@ -109,8 +128,10 @@ async def test_a_crash_at_any_port_call_of_a_refused_delivery_loses_nothing(mome
             await check_delivered(companion, where=f"after a crash {moment} call {call}")
 
 
-async def test_a_crash_between_notify_and_settle_sends_under_the_same_key_again():
-    async with three_reminders() as companion:
+async def test_a_crash_between_notify_and_settle_sends_under_the_same_key_again(
+    new_database: NewDatabase,
+):
+    async with three_reminders(new_database) as companion:
         await companion.tick(WOKEN)
         begin_and_notify = Fuse(1, "after")
         with pytest.raises(Crash):
@@ -122,8 +143,10 @@ async def test_a_crash_between_notify_and_settle_sends_under_the_same_key_again(
         await check_delivered(companion, where="at the end")
 
 
-async def test_companions_that_die_one_after_another_still_deliver_everything():
-    async with three_reminders() as companion:
+async def test_companions_that_die_one_after_another_still_deliver_everything(
+    new_database: NewDatabase,
+):
+    async with three_reminders(new_database) as companion:
         for call in range(20):
             now = WOKEN + timedelta(minutes=call)
             try:

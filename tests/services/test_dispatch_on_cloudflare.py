@@ -6,8 +6,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
-import anyio.lowlevel
-import httpx
 import pytest
 
 from dome_mcp.backends.cloudflare.d1 import D1Database
@@ -17,7 +15,8 @@ from dome_mcp.core.errors import BackendError
 from dome_mcp.core.timestamps import to_ms
 from dome_mcp.services.dispatch import Ticked, attempt_delivery, tick
 from dome_mcp.store.schema import migrate
-from tests.services.crashing import Moment
+from tests.services.clouds import CUTS, Wire, at_once
+from tests.services.crashing import Crash
 from tests.services.dispatching import NOW, POLICY, Companion, Sink, later, reminder, store
 from tests.services.test_dispatch_crashes import DELIVERIES, WOKEN, check_delivered, store_three
 from tests.simulators.cloudflare.account import SimulatedAccount
@@ -31,31 +30,13 @@ LEASE_SECONDS = 30.0
 
 
 @dataclass
-class Wire:
-    """The way to the account, on which one request or its answer gets lost."""
-
-    account: SimulatedAccount
-    lost: int | None = None
-    moment: Moment = "before"
-    sent: int = 0
-
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
-        position, self.sent = self.sent, self.sent + 1
-        if position == self.lost and self.moment == "before":
-            raise httpx.ReadTimeout("lost")
-        response = await self.account(request)
-        if position == self.lost:
-            raise httpx.ReadTimeout("lost")
-        return response
-
-
-@dataclass
 class Cloud:
     """A companion whose rows are in D1, and whose messages go over a queue."""
 
     database: D1Database
     queue: CloudflareQueue
     simulated: SimulatedQueue
+    account: SimulatedAccount
     wire: Wire
     sink: Sink = field(default_factory=Sink)
 
@@ -82,6 +63,8 @@ class Cloud:
             try:
                 taken, next_due = await self.work(now), (await self.tick(now)).next_due
             except BackendError:
+                if self.wire.cut.lasts:
+                    self.wire.at = None  # the outage is over
                 now += timedelta(seconds=5)
                 continue
             if taken or self.simulated.messages:
@@ -102,18 +85,12 @@ async def cloud() -> AsyncIterator[Cloud]:
     account, simulator, simulated = SimulatedAccount(), D1Simulator(), SimulatedQueue()
     account.register("d1", simulator)
     account.register("queues", QueuesSimulator(q1=simulated))
-    wire = Wire(account)
-    transport = httpx.MockTransport(wire)
-    async with CloudflareApi.open(account.account, transport=transport, sleep=at_once) as api:
+    wire = Wire(account.transport)
+    async with CloudflareApi.open(account.account, transport=wire, sleep=at_once) as api:
         database = D1Database(api, simulator.database_id)
         await migrate(database)
-        yield Cloud(database, CloudflareQueue(api, "q1"), simulated, wire)
+        yield Cloud(database, CloudflareQueue(api, "q1"), simulated, account, wire)
     simulator.close()
-
-
-async def at_once(seconds: float) -> None:
-    del seconds
-    await anyio.lowlevel.checkpoint()
 
 
 @asynccontextmanager
@@ -155,26 +132,30 @@ async def test_a_queue_that_loses_doubles_and_turns_round_delivers_every_reminde
         assert len(companion.sink.received) == DELIVERIES
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
-async def test_a_request_or_an_answer_lost_anywhere_delivers_every_reminder_once(moment: Moment):
+@pytest.mark.parametrize("name", CUTS)
+async def test_a_companion_cut_off_at_any_request_delivers_every_reminder_once(name: str):
     async with woken() as whole:
         await whole.run_until_quiet(WOKEN)
         await whole.check("without a loss")
         assert len(whole.sink.received) == DELIVERIES
         requests = whole.wire.sent
-    for lost in range(requests):
-        where = f"request {lost} lost {moment} it was answered"
+    for at in range(requests):
+        where = f"{name} at request {at}"
         async with woken() as companion:
-            companion.wire.lost, companion.wire.moment = lost, moment
-            await companion.run_until_quiet(WOKEN)
-            companion.wire.lost = None
+            companion.wire.cut_off(at, CUTS[name])
+            try:
+                await companion.run_until_quiet(WOKEN)
+            except* Crash:
+                companion.wire.at = None  # another companion goes on
+                await companion.run_until_quiet(WOKEN)
+            companion.wire.at = None
             await companion.check(where)
             assert len(companion.sink.received) <= DELIVERIES + 1, where
 
 
 async def test_a_queue_that_is_down_for_a_while_delays_and_loses_nothing():
     async with woken() as companion:
-        companion.wire.account.fail_next("/queues/", 503, times=12)
+        companion.account.fail_next("/queues/", 503, times=12)
         await companion.run_until_quiet(WOKEN)
         await companion.check("at the end")
 
@@ -198,7 +179,7 @@ async def test_a_message_whose_rows_could_not_be_reached_comes_again():
     async with cloud() as companion:
         await store(companion.database, reminder())
         await companion.tick(NOW)
-        companion.wire.account.fail_next("/d1/", 503)
+        companion.account.fail_next("/d1/", 503)
         assert await companion.work(NOW) == 1
         assert (companion.sink.received, len(companion.simulated.messages)) == ([], 1)
         assert await companion.work(later(31)) == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dome_mcp.backends.cloudflare.http import CloudflareApi
+from dome_mcp.backends.cloudflare.matrix_scores import matrix_scores
 from dome_mcp.backends.cloudflare.vectorize import VectorizeVectors
 from dome_mcp.backends.cloudflare.vectorize_index import METADATA_INDEXES, VectorizeIndex
 from dome_mcp.backends.embedded.blobs import FileBlobs
@@ -80,6 +81,7 @@ class Cloud:
             VectorizeIndex(self.api, INDEX_NAME),
             self.database,
             ledger=vector_ledger,
+            score=matrix_scores,
             model=self.embedder.model,
             dimensions=self.embedder.dimensions,
         )
@@ -191,7 +193,7 @@ async def test_a_missing_index_leaves_the_keywords_and_is_named(cloud: Cloud):
     found, _ = await cloud.search(SearchRequest("boiler"))
     assert texts_of(found) == ["The boiler leaks."]
     assert "no Vectorize index 'dome'" in (found.index.note or "")
-    with pytest.raises(BackendRejected, match="cloud init"):
+    with pytest.raises(BackendRejected, match="dome-mcp reindex"):
         await cloud.search(SearchRequest("boiler", mode="semantic"))
 
 

@@ -66,12 +66,17 @@ def services() -> set[str]:
 FOR_EVERYBODY = {
     *("access.authenticate", "access.principal_for_identity", "access.revoke_tokens"),
     *("audit.forget_old_entries", "companions.beat", "companions.companion_state"),
-    *("companions.end_beat", "companions.may_start", "dispatch.attempt_delivery", "dispatch.tick"),
+    "clocks.users_due_within",
+    *("companions.end_beat", "companions.may_start", "companions.release_unserved"),
+    *("dispatch.attempt_delivery", "dispatch.record_dead_letter", "dispatch.tick"),
     *("figures.overall_figures", "indexing.settle_staged", "indexing.users_with_pending"),
     *("reindexing.adopt_model", "reindexing.begin_move", "reindexing.end_move"),
-    *("reindexing.finish_move", "reindexing.move_step"),
+    *("reindexing.finish_move", "reindexing.index_facts", "reindexing.is_moved"),
+    *("reindexing.measure_move", "reindexing.move_step"),
+    *("ingestion.is_work_waiting", "ingestion.ready_jobs"),
     *("integrity.examine", "jobs.claim_job", "jobs.forget_finished"),
-    *("repair.forget_every_vector", "repair.repair", "uploads.forget_expired"),
+    *("repair.forget_every_vector", "repair.repair", "restoring.restore_index"),
+    "uploads.forget_expired",
     *("uploads.signed_upload", "uploads.signing_secret", "uploads.without_upload"),
     "users.list_users",
 }
@@ -79,7 +84,7 @@ FOR_EVERYBODY = {
 
 BETWEEN_DATABASES = {
     *("moving.move_user", "moving.note_pages", "moving.read_notes", "moving.standing_of"),
-    *("moving_check.verify_user", "moving_progress.one_by_one"),
+    *("moving_check.verify_user", "moving_cost.cost_of_moving", "moving_progress.one_by_one"),
     *("moving_rows.differing_rows", "moving_rows.move_rows"),
 }
 """What copies one user from one database to another: tests/services/test_moving.py has that nobody

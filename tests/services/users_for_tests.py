@@ -11,12 +11,14 @@ from dome_mcp.core.timestamps import to_ms
 from dome_mcp.core.tokens import token_text
 from dome_mcp.services.access import create_token
 from dome_mcp.services.actions import perform
+from dome_mcp.services.answer import Question
 from dome_mcp.services.audit import record
 from dome_mcp.services.channels import add_channel
 from dome_mcp.services.indexing import index_step
 from dome_mcp.services.ingest import ingest
 from dome_mcp.services.notes import delete_note
 from dome_mcp.services.reminders import NewReminder, create_reminder
+from dome_mcp.services.sessions import converse
 from dome_mcp.services.tasks import NewTask, create_task
 from dome_mcp.services.users import add_user
 from dome_mcp.store.notes import to_int
@@ -65,6 +67,7 @@ async def fill(ports: Ports, user_id: str, *, word: str, uploads: Uploads) -> No
     """Gives the user at least one row of every table, and blobs."""
     await add_user(user_id, ports, now=NOW, identity=f"sub of {user_id}")
     await fill_notes(ports, user_id, word=word)
+    await converse(Question(f"What about the {word}?"), ports, user_id=user_id, now=NOW)
     hook = Channel("hook", user_id, kind="webhook", address=f"https://example.com/{user_id}")
     await add_channel(hook, ports, user_id=user_id, now=NOW, allow_private=False)
     await fill_agenda(ports, user_id, word=word)

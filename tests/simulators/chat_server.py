@@ -115,7 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
         pieces = [text[at : at + 3] for at in range(0, len(text), 3)]
         deltas: list[dict[str, str]] = [{"role": "assistant"}, *({"content": x} for x in pieces)]
         events = [{"choices": [{"index": 0, "delta": x, "finish_reason": None}]} for x in deltas]
-        lines = [": keep-alive", *(f"data: {json.dumps(event)}" for event in events)]
+        # As JavaScript writes it: U+2028 and U+0085 stay as they are.
+        lines = [": keep-alive"]
+        lines += (f"data: {json.dumps(event, ensure_ascii=False)}" for event in events)
         if not self.server.breaks_off:
             end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
             lines += [f"data: {json.dumps(end)}", "data: [DONE]"]

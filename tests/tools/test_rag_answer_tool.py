@@ -43,12 +43,20 @@ async def test_filters_decide_which_notes_are_read(client: Client) -> None:
     assert elsewhere["passages"] == []
 
 
-async def test_a_session_is_echoed_and_otherwise_absent(client: Client) -> None:
-    await call(client, "ingest", text=LISBON)
-    plain = await call(client, "rag_answer", question="Which hotel?")
-    named = await call(client, "rag_answer", question="Which hotel?", session_id="s1")
-    assert "session_id" not in plain
-    assert named["session_id"] == "s1"
+async def test_an_answer_comes_with_a_session_in_which_the_next_question_goes_on(
+    client: Client,
+) -> None:
+    await call(client, "ingest", text=f"{LISBON} The flight leaves at 06:45.")
+    first = await client.call_tool("rag_answer", {"question": "Which hotel did Anna book?"})
+    session_id = first.structured_content["session_id"]
+    assert f"session_id: {session_id}" in text_of(first)
+    asked = "And when?"
+    followed = await call(client, "rag_answer", question=asked, session_id=session_id)
+    assert followed["session_id"] == session_id
+    assert "Miramar" in followed["answer"]
+    alone = await call(client, "rag_answer", question=asked)
+    assert alone["session_id"] != session_id
+    assert "Miramar" not in alone["answer"]
 
 
 async def test_an_empty_question_is_refused(client: Client) -> None:

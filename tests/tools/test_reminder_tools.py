@@ -123,6 +123,7 @@ async def test_a_fired_reminder_stands_in_every_answer_until_it_is_acknowledged(
         (fired,) = (await call(client, tool, **arguments))["inbox"]
         assert fired["text"] == "Call Anna"
         assert fired["local"] == "2026-03-02T10:00:00+01:00"
+    agenda.clock.advance(milliseconds=1)
     reminder_id = made["reminder"]["reminder_id"]
     seen = await call(client, "update_reminder", reminder_id=reminder_id, action="acknowledge")
     assert "inbox" not in seen
@@ -198,6 +199,7 @@ async def test_a_snooze_moves_one_occurrence_and_keeps_the_series(
 ) -> None:
     made = await call(client, "create_reminder", text="Stretch", at="+1h", repeat="daily")
     await agenda.fire(hours=1)
+    agenda.clock.advance(milliseconds=1)
     snoozed = await call(
         client, "update_reminder", reminder_id=made["reminder"]["reminder_id"], action="snooze",
         by="30m",

@@ -112,11 +112,12 @@ async def test_a_tool_that_says_nothing_of_scopes_takes_all_of_them(served: Serv
 
 
 def test_a_tool_without_a_scope_cannot_be_defined() -> None:
-    async def erase() -> None:
+    async def erase() -> dict[str, str]:
         """Erases."""
+        return {}
 
     with pytest.raises(ValueError, match="names no scope"):
-        define(erase, title="Erase", annotations=ToolAnnotations(), scopes=())
+        define(erase, lambda *_: "Erased.", title="Erase", annotations=ToolAnnotations(), scopes=())
 
 
 async def test_an_unknown_tool_is_answered_with_the_names_of_those_that_may_be_called(

@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,17 +10,35 @@ import pytest
 from dome_mcp.backends.cloudflare.http import CloudflareApi
 from tests.workers.local_cloudflare.embedder_server import embedder_server
 from tests.workers.local_cloudflare.running import (
-    ACCOUNT_ID,
-    TOKEN,
     LocalCloudflare,
+    for_tests,
     local_cloudflare,
 )
 
 
 @pytest.fixture(scope="session")
-def cloudflare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloudflare]:
+def model_address() -> Iterator[str]:
+    """Where the embedding model listens."""
+    with embedder_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def cloudflare(
+    tmp_path_factory: pytest.TempPathFactory, model_address: str
+) -> Iterator[LocalCloudflare]:
+    """The account that most tests share."""
     folder = tmp_path_factory.mktemp("cloudflare")
-    with embedder_server() as embedder, local_cloudflare(folder, embedder=embedder) as running:
+    with local_cloudflare(folder, embedder=model_address, resources=for_tests()) as running:
+        yield running
+
+
+@pytest.fixture
+def new_account(tmp_path: Path, model_address: str) -> Iterator[LocalCloudflare]:
+    """An account in which nothing was made yet."""
+    folder = tmp_path / "cloudflare"
+    folder.mkdir()
+    with local_cloudflare(folder, embedder=model_address) as running:
         yield running
 
 
@@ -40,9 +59,7 @@ async def api(
 @pytest.fixture
 async def client(cloudflare: LocalCloudflare) -> AsyncIterator[httpx.AsyncClient]:
     """A client with the token, whose paths start after the account."""
-    root = f"{cloudflare.url}/client/v4/accounts/{ACCOUNT_ID}/"
-    headers = {"Authorization": f"Bearer {TOKEN}"}
-    async with httpx.AsyncClient(base_url=root, headers=headers, timeout=30) as opened:
+    async with cloudflare.client() as opened:
         yield opened
 
 

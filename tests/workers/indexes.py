@@ -7,6 +7,7 @@ from uuid import uuid4
 import anyio
 
 from dome_mcp.backends.cloudflare.http import CloudflareApi
+from dome_mcp.backends.cloudflare.matrix_scores import matrix_scores
 from dome_mcp.backends.cloudflare.vectorize import VectorizeVectors
 from dome_mcp.backends.cloudflare.vectorize_index import METADATA_INDEXES, VectorizeIndex
 from dome_mcp.core.ports import Database, VectorIndex
@@ -40,7 +41,12 @@ def vectors_on(
 ) -> VectorizeVectors:
     """The driver, with its ledger in the database."""
     return VectorizeVectors(
-        index, database, ledger=vector_ledger, model=model, dimensions=dimensions
+        index,
+        database,
+        ledger=vector_ledger,
+        score=matrix_scores,
+        model=model,
+        dimensions=dimensions,
     )
 
 

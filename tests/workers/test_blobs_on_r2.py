@@ -43,6 +43,7 @@ async def test_more_keys_than_a_page_holds_are_all_listed(blobs: R2Blobs) -> Non
     for name in names:
         await blobs.put(name, b"")
     assert list(await blobs.keys("page/")) == names
+    assert (await blobs.usage()).objects == len(names)
 
 
 async def test_a_wrong_secret_is_rejected(bucket: Bucket) -> None:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import httpx
 
-from dome_mcp.backends.cloudflare.chat_forms import (
+from dome_mcp.backends.chat_forms import (
     ANTHROPIC_FORM,
     BACKEND,
     OPENAI_FORM,

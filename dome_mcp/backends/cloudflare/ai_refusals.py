@@ -1,28 +1,38 @@
 """What Workers AI refuses, by its own codes; it may be asked for a vector, a text or a score.
 
-Two codes are not on the page of errors, but in answers that other clients of the service keep in
-their tests: 4006 beside 3036 for the day's allowance, and 5021 or 3030 for a text that does not fit
-into the model.
+5021 and 3030 for a text that does not fit into the model are not on the page of errors, but in
+answers that other clients of the service keep in their tests.
+
+This runs inside Workers too, so it imports the standard library alone.
 
 Source: https://developers.cloudflare.com/workers-ai/platform/errors/ (2026-10).
 """
 
-import httpx
+import re
+from datetime import datetime
+from http import HTTPStatus
 
-from dome_mcp.backends.cloudflare.refusals import (
-    DAILY_ALLOWANCE_USED,
-    Refusal,
-    Verdict,
-    next_day,
+from dome_mcp.backends.cloudflare.verdicts import ALLOWANCE_CODES, Refusal, Verdict, next_day
+from dome_mcp.core.errors import (
+    BackendError,
+    BackendRejected,
+    BackendUnavailable,
+    QuotaExhausted,
 )
-from dome_mcp.core.errors import BackendRejected, BackendUnavailable, QuotaExhausted
 
-ALLOWANCE_CODES = frozenset({DAILY_ALLOWANCE_USED, 4006})
 NO_CAPACITY = 3040
 NO_PLAN = 5035
 TERMS_NOT_ACCEPTED = 5016
 NO_MODEL_CODES = frozenset({5007, 3042, 7000})
 TOO_LONG_CODES = frozenset({5021, 3006, 3030})
+
+_THROWN_CODE = re.compile(r"\b(\d{4,5}): ")
+_FINAL_CODES = frozenset({3003, 3023, 3041, 10000})
+_OF_THE_REQUEST = 5
+"""All codes of 5000 and more are about what was asked, and by whom."""
+
+_ALLOWANCE_WORDS = "daily free allocation"
+"""What a refusal for want of neurons says: a binding gives a conversion's without its code."""
 
 _TOO_LONG_WORDS = (
     "exceeded this model context window limit",
@@ -46,9 +56,26 @@ def read_ai(refusal: Refusal) -> Verdict | None:
     return _used_up(refusal) or _no_capacity(refusal) or _too_long(refusal) or _no_model(refusal)
 
 
+def read_thrown(said: str, *, backend: str, operation: str, now: datetime) -> BackendError:
+    """The error for what the binding `env.AI` throws, which has no HTTP status.
+
+    Source: `cloudflare-internal:ai-api` in npm's workerd 1.20261117.1: `code: words`.
+    """
+    found = _THROWN_CODE.search(said)
+    code = int(found[1]) if found else None
+    refusal = Refusal(backend, operation, "ai", 0, code, said, None, now)
+    if verdict := read_ai(refusal):
+        return verdict.error
+    if code is not None and (code in _FINAL_CODES or code // 1000 == _OF_THE_REQUEST):
+        return BackendRejected(backend, operation, f"Workers AI refused the request (code {code}).")
+    return BackendUnavailable(
+        backend, operation, "Workers AI failed or cannot be reached.", "Try again later."
+    )
+
+
 def _used_up(refusal: Refusal) -> Verdict | None:
     backend, operation = refusal.backend, refusal.operation
-    if refusal.code in ALLOWANCE_CODES:
+    if refusal.code in ALLOWANCE_CODES or _ALLOWANCE_WORDS in refusal.message.lower():
         return Verdict(
             QuotaExhausted(
                 backend,
@@ -58,13 +85,14 @@ def _used_up(refusal: Refusal) -> Verdict | None:
                 until=next_day(refusal.now),
             )
         )
-    if refusal.status == httpx.codes.PAYMENT_REQUIRED:
+    if refusal.status == HTTPStatus.PAYMENT_REQUIRED:
         return Verdict(
             QuotaExhausted(
                 backend,
                 operation,
                 "The account's credits for models of other providers are used up.",
-                "Load credits in Cloudflare's dashboard, or choose a model of Workers AI.",
+                "Load credits in Cloudflare's dashboard, set DOME_LLM_API_KEY to a key of the "
+                "provider's, or choose a model of Workers AI.",
             )
         )
     return None
@@ -86,7 +114,7 @@ def _no_capacity(refusal: Refusal) -> Verdict | None:
 
 
 def _too_long(refusal: Refusal) -> Verdict | None:
-    is_too_large = refusal.status == httpx.codes.REQUEST_ENTITY_TOO_LARGE
+    is_too_large = refusal.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     if is_too_large or refusal.code in TOO_LONG_CODES or is_too_long(refusal.message):
         return Verdict(
             InputTooLong(

@@ -14,19 +14,16 @@ https://developers.cloudflare.com/d1/observability/debug-d1/ (2026-09).
 """
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from dome_mcp.backends.cloudflare.d1_errors import BACKEND, read_refusal
+from dome_mcp.backends.cloudflare.d1_statements import decoded, encoded, too_large
 from dome_mcp.backends.cloudflare.http import CloudflareApi
-from dome_mcp.core.errors import BackendProtocolError, BackendRejected
+from dome_mcp.core.errors import BackendProtocolError
 from dome_mcp.core.ports import Row, Statement, Value
 
-MAX_PARAMS = 100
-MAX_SQL_BYTES = 100_000
-MAX_VALUE_BYTES = 2_000_000
 MAX_BODY_BYTES = 100_000_000
 """What Cloudflare's edge lets through on the Free and Pro plans.
 
@@ -35,7 +32,6 @@ Source: https://developers.cloudflare.com/workers/platform/limits/ (2026-09).
 TIMEOUT_SECONDS = 40.0
 """D1 itself gives up after 30 seconds, for a whole batch too."""
 
-_MAX_INTEGER = 2**53 - 1
 _READS = re.compile(r"\s*(SELECT|VALUES|EXPLAIN)\b", re.IGNORECASE)
 _MAY_READ = re.compile(r"\s*WITH\b", re.IGNORECASE)
 _WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE)\b", re.IGNORECASE)
@@ -47,6 +43,11 @@ class D1Database:
     def __init__(
         self, api: CloudflareApi, database_id: str, *, max_body_bytes: int = MAX_BODY_BYTES
     ) -> None:
+        self.rows_written = 0
+        """As D1 counts them for its allowance: rows of indexes and of the full text are rows too.
+
+        Source: https://developers.cloudflare.com/d1/platform/pricing/ (2026-11).
+        """
         self._api = api
         self._max_body_bytes = max_body_bytes
         self._path = f"/d1/database/{database_id}/raw"
@@ -64,7 +65,7 @@ class D1Database:
     async def _run(self, statements: Sequence[Statement], operation: str) -> list[list[Row]]:
         body = _body(statements, operation)
         if len(body) > self._max_body_bytes:
-            raise _too_large("The batch", self._max_body_bytes, operation)
+            raise too_large("The batch", self._max_body_bytes, operation)
         result = await self._api.call(
             "POST",
             self._path,
@@ -82,6 +83,7 @@ class D1Database:
             raise _unreadable(operation) from error
         if len(rows) != len(statements):
             raise _unreadable(operation)
+        self.rows_written += sum(map(_written, result))
         return rows
 
 
@@ -93,78 +95,25 @@ def only_reads(sql: str) -> bool:
 def _body(statements: Sequence[Statement], operation: str) -> bytes:
     """The request's JSON, which is checked against D1's limits."""
     batch = [
-        {"sql": _sql(each.sql, operation), "params": _params(each.params, operation)}
-        for each in statements
+        {"sql": each.sql, "params": [_to_json(value) for value in each.params]}
+        for each in (encoded(statement, operation) for statement in statements)
     ]
     return json.dumps({"batch": batch}, ensure_ascii=False, allow_nan=False).encode()
 
 
-def _sql(sql: str, operation: str) -> str:
-    if len(_utf8(sql, operation)) > MAX_SQL_BYTES:
-        raise _too_large("A statement's SQL", MAX_SQL_BYTES, operation)
-    return sql
-
-
-def _params(params: Sequence[Value], operation: str) -> list[Any]:
-    if len(params) > MAX_PARAMS:
-        raise BackendRejected(
-            BACKEND,
-            operation,
-            f"A statement has more than {MAX_PARAMS} parameters.",
-            "Give a list as one JSON parameter.",
-        )
-    return [_encoded(value, operation) for value in params]
-
-
-def _encoded(value: Value, operation: str) -> str | int | float | list[int] | None:
-    """A parameter as JSON; numbers that JavaScript would change are refused."""
-    match value:
-        case int() if abs(value) > _MAX_INTEGER:
-            raise BackendRejected(
-                BACKEND,
-                operation,
-                "A whole number is beyond 2**53, and D1 would round it.",
-                "Store it as text.",
-            )
-        case float() if not math.isfinite(value):
-            raise BackendRejected(BACKEND, operation, "A number is infinite, or none at all.")
-        case str():
-            if len(_utf8(value, operation)) > MAX_VALUE_BYTES:
-                raise _too_large("A text", MAX_VALUE_BYTES, operation)
-            return value
-        case bytes():
-            if len(value) > MAX_VALUE_BYTES:
-                raise _too_large("A value", MAX_VALUE_BYTES, operation)
-            return list(value)
-        case _:
-            return int(value) if isinstance(value, bool) else value
-
-
-def _utf8(text: str, operation: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise BackendRejected(
-            BACKEND, operation, "A text is broken and cannot be stored."
-        ) from error
+def _to_json(value: Value) -> object:
+    return list(value) if isinstance(value, bytes) else value
 
 
 def _rows(results: Any) -> list[Row]:
     columns = results["columns"]
-    return [dict(zip(columns, map(_decoded, row), strict=True)) for row in results["rows"]]
+    return [dict(zip(columns, map(decoded, row), strict=True)) for row in results["rows"]]
 
 
-def _decoded(value: Any) -> Value:
-    return bytes(value) if isinstance(value, list) else value
-
-
-def _too_large(what: str, max_bytes: int, operation: str) -> BackendRejected:
-    return BackendRejected(
-        BACKEND,
-        operation,
-        f"{what} has more than the {max_bytes:,} bytes that D1 takes; nothing was written.",
-        "A batch is one transaction and cannot be split: write less at once.",
-    )
+def _written(answer: Any) -> int:
+    """How many rows a statement wrote, 0 where D1 does not say."""
+    count = (answer.get("meta") or {}).get("rows_written")
+    return int(count) if isinstance(count, int | float) else 0
 
 
 def _unreadable(operation: str) -> BackendProtocolError:

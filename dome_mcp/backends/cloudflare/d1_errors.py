@@ -1,7 +1,9 @@
 """What D1 says when it refuses, as our errors.
 
-D1 has one code (7500) for everything, so its words decide. They are never repeated, because they
-may quote what was sent; only the columns of a broken constraint are, which are ours.
+D1 has one code (7500) for everything, so its words decide. What is repeated of them is what cannot
+come from a user: kinds of mistakes, and names in our schema and our SQL. The full-text engine
+quotes what was searched for, as a word or as a column; such words have no place in the SQL (`at
+offset`), and are left out.
 
 Source: https://developers.cloudflare.com/d1/observability/debug-d1/ (2026-09); SQLite's words and
 codes as D1's engine gives them, cloudflare/workerd@6552d999 `src/workerd/util/sqlite.c++`.
@@ -9,7 +11,7 @@ codes as D1's engine gives them, cloudflare/workerd@6552d999 `src/workerd/util/s
 
 import re
 
-from dome_mcp.backends.cloudflare.refusals import NO_ROUTE, Refusal, Verdict, next_day
+from dome_mcp.backends.cloudflare.verdicts import NO_ROUTE, Refusal, Verdict, next_day
 from dome_mcp.core.errors import BackendError, BackendRejected, BackendUnavailable, QuotaExhausted
 
 BACKEND = "d1"
@@ -33,15 +35,28 @@ _TOO_HEAVY = (
     "D1 DB's isolate exceeded its memory limit and was reset",
 )
 _DAY_IS_USED_UP = re.compile(r"free tier daily row (read|write)", re.IGNORECASE)
+_KINDS = {"read": "read (5,000,000 a day)", "write": "written (100,000 a day)"}
+"""Source: https://developers.cloudflare.com/d1/platform/pricing/ (2026-11)."""
 _FULL = ("Exceeded maximum DB size", "SQLITE_FULL")
 _CONSTRAINT = re.compile(
     r"\b(?:UNIQUE|NOT NULL|PRIMARY KEY|FOREIGN KEY|CHECK) constraint failed"
     r"(?:: \w+\.\w+(?:, \w+\.\w+)*)?"
 )
-_WRONG_STATEMENT = re.compile(
-    r"SQLITE_[A-Z]+|syntax error|no such |constraint failed|not authorized|too many |too large"
-    r"|Wrong number of parameter|To execute a transaction"
+_MISSING = re.compile(
+    r"no such (?:(?:table|index|view|trigger|function|module): [\w.]{1,80}"
+    r"|column: [\w.]{1,80} (?=at offset)|\w+)"
 )
+_WRONG_STATEMENT = re.compile(
+    r"near \"[^\"]{1,40}\": syntax error (?=at offset)|(?:fts5: )?syntax error|incomplete input"
+    r"|not authorized(?: to use function: \w+)?"
+    r"|(?:LIKE or GLOB pattern|Expression tree is) too (?:complex|large)"
+    r"|too many (?:SQL variables|terms in compound SELECT|arguments on function \w+|columns)"
+    r"|string or blob too big|datatype mismatch|malformed JSON|\w+ constraint failed"
+    r"|Wrong number of parameter bindings|To execute a transaction"
+)
+_DAMAGED = re.compile(r"malformed(?! JSON)|SQLITE_CORRUPT|SQLITE_NOTADB")
+_CODE = re.compile(r"SQLITE_[A-Z_]+")
+_REPORT = "The mistake is DOME's, or another version's of it: look for an update, or report it."
 
 
 def read_refusal(refusal: Refusal) -> Verdict | None:
@@ -51,12 +66,12 @@ def read_refusal(refusal: Refusal) -> Verdict | None:
         return Verdict(_unavailable(refusal, "D1 has too much to do"), is_untouched=True)
     if any(words in said for words in _MAY_PASS):
         return Verdict(_unavailable(refusal, "D1 lost its connection or was restarted"))
-    if _DAY_IS_USED_UP.search(said):
+    if used := _DAY_IS_USED_UP.search(said):
         return Verdict(
             QuotaExhausted(
                 BACKEND,
                 operation,
-                "The day's free allowance of D1 is used up.",
+                f"The day's free allowance of D1 is used up: rows {_KINDS[used[1].lower()]}.",
                 "It starts anew at 00:00 UTC; the Workers Paid plan has no such limit.",
                 until=next_day(refusal.now),
             )
@@ -82,9 +97,24 @@ def _rejected(refusal: Refusal) -> BackendError | None:
         )
     if constraint := _CONSTRAINT.search(said):
         return BackendRejected(BACKEND, operation, f"{constraint[0]}.")
-    if wrong := _WRONG_STATEMENT.search(said):
-        name = wrong[0].strip()
-        return BackendRejected(BACKEND, operation, f"D1 refused the statement: {name}.")
+    if missing := _MISSING.search(said):
+        return BackendRejected(
+            BACKEND,
+            operation,
+            f"D1 refused the statement: {missing[0].strip()}.",
+            "Check DOME_D1_DATABASE_ID; the tables are made when DOME starts.",
+        )
+    if _DAMAGED.search(said):
+        return BackendRejected(
+            BACKEND,
+            operation,
+            "D1 finds its database damaged.",
+            "Go back to an earlier state: `wrangler d1 time-travel restore`.",
+        )
+    if wrong := _WRONG_STATEMENT.search(said) or _CODE.search(said):
+        return BackendRejected(
+            BACKEND, operation, f"D1 refused the statement: {wrong[0].strip()}.", _REPORT
+        )
     if refusal.status == 404 and refusal.code != NO_ROUTE:
         return BackendRejected(
             BACKEND,

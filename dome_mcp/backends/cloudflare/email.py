@@ -13,49 +13,63 @@ from typing import Any
 import anyio
 
 from dome_mcp.backends.cloudflare.http import CloudflareApi
-from dome_mcp.backends.cloudflare.refusals import Refusal, Verdict
-from dome_mcp.backends.embedded.notify.letters import letter_of
-from dome_mcp.backends.embedded.notify.wording import key_digest
+from dome_mcp.backends.cloudflare.mails import (
+    NOT_ENTITLED,
+    REFUSED,
+    SUPPRESSED,
+    SWITCHED_OFF,
+    TOO_BIG,
+    mail_of,
+)
+from dome_mcp.backends.cloudflare.verdicts import Refusal, Verdict
 from dome_mcp.core.agenda import Channel, Notice
-from dome_mcp.core.errors import BackendError, BackendRejected, DeliveryFailed, InvalidInput
-from dome_mcp.core.mail_routes import CloudflareRoute, cloudflare_route
+from dome_mcp.core.errors import BackendError, BackendRejected, DeliveryFailed
 
-KEY_HEADER = "X-Dome-Notice"
-"""Holds the key's digest: Cloudflare makes the Message-ID itself and refuses one of ours.
-
-Source: https://developers.cloudflare.com/email-service/reference/headers/ (2026-11).
-"""
 TIMEOUT_SECONDS = 15.0
 
 _PATIENCE = 3
 """So many timeouts are waited where Cloudflare asks to slow down; then the delivery's own pause is
 better, because its lease would run out."""
 _BACKEND = "email"
+_PER_PAGE = 50
+_MOST_PAGES = 20
 _NOT_TAKEN = {
-    10200: ("The mail is too big for Cloudflare.", "Shorten the reminder's text."),
-    10202: (
-        "Cloudflare refuses the mail's content or addresses.",
-        "Check the addresses: from is of a domain of the account, to is a verified destination.",
-    ),
+    10200: TOO_BIG,
+    10202: REFUSED,
     10102: ("The token may not send mail.", "Give it the permission to send e-mail."),
-    10105: (
-        "The account may not send mail to this address.",
-        "Verify it as a destination address (Email Routing), or use the Workers Paid plan.",
-    ),
-    10203: (
-        "Sending is switched off for the sender's domain.",
-        "Set the domain up in the dashboard under Email Service, or send from another.",
-    ),
+    10105: NOT_ENTITLED,
+    10203: SWITCHED_OFF,
 }
 """What refusals mean, by Cloudflare's code; the rest is read by the HTTP status."""
+
+
+async def destination_addresses(api: CloudflareApi) -> Mapping[str, bool]:
+    """The account's destination addresses in small letters, and whether each was verified.
+
+    Raises:
+        BackendRejected: the token lacks the permission Email Routing Addresses Read.
+        BackendError: they cannot be read.
+    """
+    found: dict[str, bool] = {}
+    for page in range(1, _MOST_PAGES + 1):
+        listed = await api.call(
+            "GET",
+            "/email/routing/addresses",
+            params={"page": page, "per_page": _PER_PAGE},
+            backend=_BACKEND,
+            operation="addresses",
+            is_repeatable=True,
+        )
+        found |= {str(each["email"]).lower(): bool(each.get("verified")) for each in listed or []}
+        if len(listed or []) < _PER_PAGE:
+            break
+    return found
 
 
 class CloudflareEmail:
     """The `Notifier` of e-mail channels whose mail Cloudflare takes.
 
-    `sender` is who writes where a channel's address does not say. A repetition of a notice has the
-    same `X-Dome-Notice`, and the same `References`, which puts it into one conversation with the
-    first.
+    `sender` is who writes where a channel's address does not say.
     """
 
     kind = "email"
@@ -76,11 +90,7 @@ class CloudflareEmail:
 
         A request without an answer is not sent again here, because the mail may be on its way.
         """
-        try:
-            route = cloudflare_route(channel.address)
-        except InvalidInput as error:
-            raise DeliveryFailed(error.message, error.hint, retryable=False) from error
-        mail = self._mail(notice, route, key_digest(idempotency_key))
+        mail = mail_of(notice, channel, idempotency_key, sender=self._sender)
         try:
             with anyio.fail_after(self._timeout_seconds * _PATIENCE):
                 result = await self._sent(mail)
@@ -93,7 +103,7 @@ class CloudflareEmail:
                 retryable=not isinstance(error, BackendRejected),
                 retry_after=getattr(error, "retry_after", None),
             ) from error
-        return _receipt(result if isinstance(result, dict) else {}, route.recipient)
+        return _receipt(result if isinstance(result, dict) else {}, str(mail["to"]))
 
     async def _sent(self, mail: Mapping[str, Any]) -> Any:
         return await self._api.call(
@@ -107,31 +117,6 @@ class CloudflareEmail:
             reader=_read,
         )
 
-    def _mail(self, notice: Notice, route: CloudflareRoute, digest: str) -> Mapping[str, Any]:
-        sender = route.sender or self._sender
-        if sender is None:
-            raise DeliveryFailed(
-                "Nobody is named who writes the mail.",
-                "Add ?from=dome@your-domain to the channel's address.",
-                retryable=False,
-            )
-        letter = letter_of(notice)
-        mail: dict[str, Any] = {
-            "from": sender,
-            "to": route.recipient,
-            "subject": letter.subject or "Reminder",
-            "text": letter.text,
-            "headers": {
-                KEY_HEADER: digest,
-                "References": f"<{digest}@{sender.rpartition('@')[2]}>",
-                # Keeps vacation notices and ticket systems from answering a machine.
-                "Auto-Submitted": "auto-generated",
-            },
-        }
-        if letter.html:
-            mail["html"] = letter.html
-        return mail
-
 
 def _receipt(result: Mapping[str, Any], recipient: str) -> str:
     """What names the mail at Cloudflare; all fields are optional.
@@ -140,11 +125,7 @@ def _receipt(result: Mapping[str, Any], recipient: str) -> str:
         DeliveryFailed: the recipient's server, or the list of those who want no mail, refused it.
     """
     if _holds(result.get("suppressed_recipients"), recipient):
-        raise DeliveryFailed(
-            "The address is on the account's suppression list.",
-            "Take it off the list in the dashboard, under Email Service.",
-            retryable=False,
-        )
+        raise DeliveryFailed(*SUPPRESSED, retryable=False)
     if _holds(result.get("permanent_bounces"), recipient):
         raise DeliveryFailed(
             "The recipient's mail server refused the mail for good.",

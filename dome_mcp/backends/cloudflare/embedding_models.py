@@ -51,6 +51,9 @@ _MODELS = (
         "@cf/qwen/qwen3-embedding-0.6b", 1024, 8192, max_batch=32, query_field="queries"
     ),
 )
+DEFAULT_EMBEDDING_MODEL = "@cf/baai/bge-m3"
+"""Many languages, 1024 dimensions, and cheaper than the small English ones."""
+
 EMBEDDING_MODELS = {model.name: model for model in _MODELS}
 
 

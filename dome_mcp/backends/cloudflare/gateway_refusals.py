@@ -17,6 +17,29 @@ from dome_mcp.core.errors import (
     QuotaExhausted,
 )
 
+_NO_RIGHT = (
+    "AI Gateway refuses the token",
+    "CLOUDFLARE_API_TOKEN needs the permission AI Gateway Run.",
+)
+_NO_KEY = ("The provider refuses the key", "Check DOME_LLM_API_KEY.")
+_OF_THE_GATEWAY = {
+    401: _NO_RIGHT,
+    403: _NO_RIGHT,
+    404: (
+        "The account has no such AI Gateway",
+        "Check DOME_AI_GATEWAY, the name of the gateway.",
+    ),
+}
+_OF_THE_PROVIDER = {
+    401: _NO_KEY,
+    403: _NO_KEY,
+    404: (
+        "The provider has no such language model",
+        "Check DOME_LLM_MODEL: what follows openai/ or anthropic/ is the provider's own name.",
+    ),
+}
+"""What each says by its HTTP status, and what to do about it."""
+
 _PAYMENT_WORDS = ("insufficient_quota", "billing_hard_limit_reached", "credit balance is too low")
 
 
@@ -44,7 +67,12 @@ def raise_for_status(response: httpx.Response, backend: str, operation: str) -> 
 def _refusal(response: httpx.Response, backend: str, operation: str) -> BackendError:
     status, words = response.status_code, response.text
     if status == httpx.codes.PAYMENT_REQUIRED or any(each in words for each in _PAYMENT_WORDS):
-        return QuotaExhausted(backend, operation, "The allowance at the provider is used up.")
+        return QuotaExhausted(
+            backend,
+            operation,
+            "The allowance at the provider is used up.",
+            "Look at the account that DOME_LLM_API_KEY belongs to.",
+        )
     if status == httpx.codes.REQUEST_ENTITY_TOO_LARGE or is_too_long(words):
         return InputTooLong(
             backend,
@@ -60,28 +88,23 @@ def _refusal(response: httpx.Response, backend: str, operation: str) -> BackendE
             "Try again later.",
             retry_after=_retry_after(response),
         )
-    return _rejection(status, backend, operation)
+    return _rejection(response, backend, operation)
 
 
-def _rejection(status: int, backend: str, operation: str) -> BackendRejected:
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        return BackendRejected(
-            backend,
-            operation,
-            f"The gateway or the provider refuses the key (HTTP {status}).",
-            "Check the provider's key; an authenticated gateway also needs a Cloudflare token "
-            "with the permission AI Gateway Run.",
-        )
-    if status == httpx.codes.NOT_FOUND:
-        return BackendRejected(
-            backend,
-            operation,
-            "There is no such language model, or no such gateway.",
-            "Check the model's name (as the provider writes it) and the gateway's.",
-        )
-    return BackendRejected(
-        backend, operation, f"The language model refused the request (HTTP {status})."
-    )
+def _rejection(response: httpx.Response, backend: str, operation: str) -> BackendRejected:
+    status = response.status_code
+    known = _OF_THE_GATEWAY if _is_by_gateway(response) else _OF_THE_PROVIDER
+    message, hint = known.get(status, ("The language model refused the request", ""))
+    return BackendRejected(backend, operation, f"{message} (HTTP {status}).", hint)
+
+
+def _is_by_gateway(response: httpx.Response) -> bool:
+    """Whether the gateway itself answers; it has Cloudflare's envelope, which providers lack."""
+    try:
+        body: object = response.json()
+    except ValueError:
+        return False
+    return isinstance(body, dict) and "success" in body
 
 
 def _retry_after(response: httpx.Response) -> float | None:

@@ -14,6 +14,7 @@ Source: https://developers.cloudflare.com/fundamentals/api/reference/limits/ and
 https://developers.cloudflare.com/fundamentals/api/how-to/make-api-calls/ (2026-11).
 """
 
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -253,7 +254,7 @@ class CloudflareApi:
                 call.backend,
                 call.operation,
                 "Cloudflare asked to slow down; nothing was sent.",
-                "Try again later.",
+                f"Try again in {math.ceil(seconds)} s: a token has 1,200 requests in 5 minutes.",
                 retry_after=seconds,
             )
         if seconds:

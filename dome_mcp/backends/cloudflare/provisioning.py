@@ -1,4 +1,4 @@
-"""The resources of an account that DOME keeps its data in: finding, making, measuring, removing.
+"""The resources of an account that DOME keeps its data in: finding, making, removing.
 
 A resource is known by its name, so that making one whose answer was lost finds it the next time.
 Nothing here looks into a resource but to say what tables a database has.
@@ -27,6 +27,7 @@ _PER_PAGE = 100
 _MOST_PAGES = 50
 _METADATA_SECONDS = 120
 """99 of 100 mutations take effect within two minutes (changelog of 2026-06-30)."""
+_ANYWHERE = "default"
 _TABLES = """
 SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'
   AND substr(name, 1, 4) <> '_cf_' ORDER BY name"""
@@ -57,12 +58,18 @@ _SERVICES: dict[Kind, _Service] = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A resource as it is to be; the last two count for an index and for a database or bucket."""
+    """A resource as it is to be.
+
+    The dimensions are an index's; a location is a hint, for a database or a bucket. A
+    `jurisdiction` is where the data has to stay (a hint then counts for nothing); Vectorize knows
+    none. Source: https://developers.cloudflare.com/d1/configuration/data-location/ (2026-10-02).
+    """
 
     kind: Kind
     name: str
     dimensions: int = 0
     location: str | None = None
+    jurisdiction: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +87,19 @@ class Resource:
         config = self.facts.get("config") or {}
         return int(config.get("dimensions") or 0), str(config.get("metric") or "")
 
+    @property
+    def jurisdiction(self) -> str | None:
+        """Where its data has to stay, None where it may be anywhere."""
+        within = self.facts.get("jurisdiction")
+        return None if within in (None, _ANYWHERE) else str(within)
 
-async def find(api: CloudflareApi, kind: Kind, name: str) -> Resource | None:
+
+async def find(
+    api: CloudflareApi, kind: Kind, name: str, *, jurisdiction: str | None = None
+) -> Resource | None:
     """The resource of this kind and name; None where there is none.
+
+    Buckets of a jurisdiction have names of their own, and are found only there.
 
     Raises:
         BackendError: as for `CloudflareApi`; BackendRejected also where the token may not look.
@@ -97,11 +114,12 @@ async def find(api: CloudflareApi, kind: Kind, name: str) -> Resource | None:
             "GET",
             service.path,
             params=params,
+            headers=_headers(kind, jurisdiction),
             backend=_BACKEND,
             operation=f"list:{kind}",
             is_repeatable=True,
         )
-        listed = [_resource(kind, each) for each in _items(result, service, kind)]
+        listed = [_resource(kind, each, jurisdiction) for each in _items(result, service, kind)]
         for resource in listed:
             if resource.name == name:
                 return resource
@@ -124,17 +142,18 @@ async def create(api: CloudflareApi, wanted: Wanted) -> Resource:
             "POST",
             service.path,
             json=_body(wanted),
+            headers=_headers(wanted.kind, wanted.jurisdiction),
             backend=_BACKEND,
             operation=f"create:{wanted.kind}",
             is_repeatable=False,
         )
     except BackendError:
         # Lost on its way back, or made by somebody else a moment ago.
-        found = await find(api, wanted.kind, wanted.name)
+        found = await find(api, wanted.kind, wanted.name, jurisdiction=wanted.jurisdiction)
         if found is None:
             raise
         return found
-    return _resource(wanted.kind, result)
+    return _resource(wanted.kind, result, wanted.jurisdiction)
 
 
 async def delete(api: CloudflareApi, resource: Resource) -> None:
@@ -148,12 +167,14 @@ async def delete(api: CloudflareApi, resource: Resource) -> None:
         await api.call(
             "DELETE",
             path,
+            headers=_headers(resource.kind, resource.jurisdiction),
             backend=_BACKEND,
             operation=f"delete:{resource.kind}",
             is_repeatable=True,
         )
     except BackendError:
-        if await find(api, resource.kind, resource.name) is not None:
+        within = resource.jurisdiction
+        if await find(api, resource.kind, resource.name, jurisdiction=within) is not None:
             raise
 
 
@@ -217,22 +238,6 @@ async def _create_metadata(api: CloudflareApi, index: Resource, name: str, kind:
         return
 
 
-async def measure(api: CloudflareApi, resource: Resource) -> Mapping[str, Any]:
-    """What the API tells of a resource's size; empty for a bucket and a gateway.
-
-    `file_size` (bytes) of a database; `vectorCount`, `dimensions` and `processedUpToDatetime` of an
-    index; `backlog_count` and `backlog_bytes` of a queue.
-    """
-    tail = {"database": "", "index": "/info", "queue": "/metrics"}.get(resource.kind)
-    if tail is None:
-        return {}
-    path = f"{_SERVICES[resource.kind].path}/{resource.key}{tail}"
-    result = await api.call(
-        "GET", path, backend=_BACKEND, operation=f"measure:{resource.kind}", is_repeatable=True
-    )
-    return cast("Mapping[str, Any]", result or {})
-
-
 async def tables(api: CloudflareApi, database: Resource) -> list[str]:
     """The names of a database's tables, but for those that SQLite and Cloudflare keep."""
     rows = await D1Database(api, database.key).query(Statement(_TABLES))
@@ -248,10 +253,16 @@ def _items(result: Any, service: _Service, kind: Kind) -> list[Any]:
     return cast("list[Any]", items)
 
 
-def _resource(kind: Kind, facts: Any) -> Resource:
+def _headers(kind: Kind, jurisdiction: str | None) -> dict[str, str]:
+    """What tells R2 the jurisdiction; the other services have it in the body, or by the key."""
+    return {"cf-r2-jurisdiction": jurisdiction} if kind == "bucket" and jurisdiction else {}
+
+
+def _resource(kind: Kind, facts: Any, jurisdiction: str | None) -> Resource:
     service = _SERVICES[kind]
     try:
-        return Resource(kind, str(facts[service.name]), str(facts[service.key]), facts)
+        known = {**facts, "jurisdiction": jurisdiction} if kind == "bucket" else facts
+        return Resource(kind, str(facts[service.name]), str(facts[service.key]), known)
     except (LookupError, TypeError) as error:
         raise _unreadable(f"list:{kind}") from error
 
@@ -262,17 +273,18 @@ def _unreadable(operation: str) -> BackendProtocolError:
 
 def _body(wanted: Wanted) -> dict[str, Any]:
     name, location = wanted.name, wanted.location
+    within = {"jurisdiction": wanted.jurisdiction} if wanted.jurisdiction else {}
     match wanted.kind:
         case "database":
             hint = {"primary_location_hint": location} if location else {}
-            return {"name": name, **hint}
+            return {"name": name, **(within or hint)}
         case "index":
             config = {"dimensions": wanted.dimensions, "metric": "cosine"}
             return {"name": name, "description": "DOME", "config": config}
         case "bucket":
             return {"name": name, **({"locationHint": location} if location else {})}
         case "queue":
-            return {"queue_name": name}
+            return {"queue_name": name, **within}
         case "gateway":
             # Logs hold every prompt and answer: whoever wants them switches them on.
             return {

@@ -9,21 +9,15 @@ https://developers.cloudflare.com/queues/configuration/pull-consumers/ (2026-11)
 
 import binascii
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dome_mcp.backends.cloudflare.http import CloudflareApi
+from dome_mcp.backends.cloudflare.queue_batches import BACKEND, MAX_BATCH_MESSAGES, batches
 from dome_mcp.backends.cloudflare.refusals import Refusal, Verdict
 from dome_mcp.core.errors import BackendProtocolError, BackendRejected
 
-MAX_MESSAGE_BYTES = 128_000
-MAX_BATCH_BYTES = 256_000
-MAX_BATCH_MESSAGES = 100
-METADATA_BYTES = 100
-"""What the service counts for a message besides its body."""
-
-_BACKEND = "queues"
 _NOT_FOUND = 404
 _CONFLICTS = (405, 409)
 
@@ -60,7 +54,7 @@ class CloudflareQueue:
             BackendRejected: a message is longer than 128 kB; then none was sent.
             BackendUnavailable: the queue cannot be reached; some may have been sent.
         """
-        for batch in list(_batches(bodies)):
+        for batch in list(batches(bodies)):
             messages = [{"body": body, "content_type": "text"} for body in batch]
             await self._call("send", "/batch", {"messages": messages}, is_repeatable=True)
 
@@ -83,7 +77,7 @@ class CloudflareQueue:
             return [_to_leased(each) for each in result["messages"] or ()]
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise BackendProtocolError(
-                _BACKEND, "pull", "The queue's answer holds no messages."
+                BACKEND, "pull", "The queue's answer holds no messages."
             ) from error
 
     async def settle(
@@ -111,35 +105,12 @@ class CloudflareQueue:
         return await self._api.call(
             "POST",
             self._path + path,
-            backend=_BACKEND,
+            backend=BACKEND,
             operation=operation,
             json=json,
             is_repeatable=is_repeatable,
             reader=_read,
         )
-
-
-def _batches(bodies: Sequence[str]) -> Iterator[list[str]]:
-    """The bodies in order, in batches that the service takes.
-
-    Raises:
-        BackendRejected: one of them is too long by itself.
-    """
-    batch: list[str] = []
-    batch_bytes = 0
-    for body in bodies:
-        size = len(body.encode()) + METADATA_BYTES
-        if size > MAX_MESSAGE_BYTES:
-            raise BackendRejected(
-                _BACKEND, "send", "A message is longer than a queue takes, 128 kB.", "Send less."
-            )
-        if batch and (batch_bytes + size > MAX_BATCH_BYTES or len(batch) == MAX_BATCH_MESSAGES):
-            yield batch
-            batch, batch_bytes = [], 0
-        batch.append(body)
-        batch_bytes += size
-    if batch:
-        yield batch
 
 
 def _to_leased(message: Mapping[str, Any]) -> Leased:

@@ -13,6 +13,7 @@ import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -22,10 +23,12 @@ import httpx
 
 from dome_mcp import __version__
 from dome_mcp.backends.cloudflare.http import CONNECT_SECONDS, TIMEOUT_SECONDS
+from dome_mcp.backends.cloudflare.r2_keys import is_key, require_key
 from dome_mcp.backends.cloudflare.r2_refusals import refusal
 from dome_mcp.backends.cloudflare.r2_requests import Bucket, BucketRequests
 from dome_mcp.backends.cloudflare.r2_xml import (
     BACKEND,
+    Page,
     complete_upload,
     error_code,
     page,
@@ -46,14 +49,20 @@ PART_BYTES = 16 * 1024 * 1024
 
 Source: https://developers.cloudflare.com/r2/objects/upload-objects/ (2026-11).
 """
-MAX_KEY_BYTES = 1024
 
-_SEGMENT = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}")
 _PLAIN_MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 _DIGEST = "x-amz-meta-sha256"
 _ABORT_SECONDS = 10.0
 # No compression: the bytes are to come as they are stored.
 _HEADERS = {"User-Agent": f"dome-mcp/{__version__}", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many objects a bucket holds, and how many bytes they are together."""
+
+    objects: int
+    bytes: int
 
 
 class R2Blobs:
@@ -85,7 +94,7 @@ class R2Blobs:
 
     async def put(self, key: str, data: bytes) -> None:
         """Stores the bytes; see `BlobStore.put`."""
-        _require_key(key, "put")
+        require_key(key, "put")
         sha256 = await _sha256(data)
         if len(data) > LARGEST_SINGLE_PUT_BYTES:
             await self._put_parts(key, data, sha256)
@@ -101,7 +110,7 @@ class R2Blobs:
         Raises:
             BackendProtocolError: they are not the bytes that were stored.
         """
-        _require_key(key, "get")
+        require_key(key, "get")
         found = await self._requests.send("GET", key, operation="get")
         if found is None:
             raise NotFound("blob", key)
@@ -110,7 +119,7 @@ class R2Blobs:
 
     async def delete(self, key: str) -> None:
         """Removes a key; see `BlobStore.delete`."""
-        _require_key(key, "delete")
+        require_key(key, "delete")
         await self._requests.send("DELETE", key, operation="delete")
 
     async def keys(self, prefix: str = "") -> Sequence[str]:
@@ -118,21 +127,38 @@ class R2Blobs:
 
         What others put into the bucket under names that are no keys is passed over.
         """
-        query = {"list-type": "2", "encoding-type": "url", "prefix": prefix}
         keys: list[str] = []
+        async for listed in self._pages(prefix):
+            keys.extend(filter(is_key, listed.keys))
+        return sorted(keys)
+
+    async def usage(self) -> Usage:
+        """How much is in the bucket, one request for each 1,000 objects.
+
+        Raises:
+            BackendError: it cannot be listed.
+        """
+        objects = size = 0
+        async for listed in self._pages(""):
+            objects += len(listed.keys)
+            size += listed.bytes
+        return Usage(objects, size)
+
+    async def _pages(self, prefix: str) -> AsyncIterator[Page]:
+        query = {"list-type": "2", "encoding-type": "url", "prefix": prefix}
         while True:
             answer = await self._requests.send("GET", operation="keys", query=query)
             listed = page(_expect(answer, "keys").content)
-            keys.extend(filter(_is_key, listed.keys))
+            yield listed
             if listed.next_token is None:
-                return sorted(keys)
+                return
             if listed.next_token == query.get("continuation-token"):
                 raise _unexpected("keys")
             query["continuation-token"] = listed.next_token
 
     async def written_at(self, key: str) -> datetime | None:
         """When the bytes of a key were stored; None where there are none."""
-        _require_key(key, "written_at")
+        require_key(key, "written_at")
         found = await self._requests.send("HEAD", key, operation="written_at")
         if found is None:
             return None
@@ -157,7 +183,7 @@ class R2Blobs:
         return self._presigned("PUT", key, "url_to_put", expires_seconds)
 
     def _presigned(self, method: str, key: str, operation: str, expires_seconds: int) -> str:
-        _require_key(key, operation)
+        require_key(key, operation)
         if not 1 <= expires_seconds <= MAX_EXPIRES_SECONDS:
             raise BackendRejected(
                 BACKEND, operation, "A link to R2 lasts 1 to 604,800 seconds (7 days)."
@@ -220,15 +246,6 @@ class R2Blobs:
         elif error_code(done.content):
             # S3 starts to answer 200 before it knows how it ends.
             raise refusal(done, "put")
-
-
-def _is_key(key: str) -> bool:
-    return len(key) <= MAX_KEY_BYTES and all(map(_SEGMENT.fullmatch, key.split("/")))
-
-
-def _require_key(key: str, operation: str) -> None:
-    if not _is_key(key):
-        raise BackendRejected(BACKEND, operation, "This is not a key of the blob store.")
 
 
 async def _require_intact(found: httpx.Response) -> None:

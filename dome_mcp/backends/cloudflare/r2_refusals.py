@@ -40,7 +40,7 @@ _REJECTIONS = {
     "NoSuchBucket": (
         "R2 has no such bucket at this endpoint",
         "Create it (`wrangler r2 bucket create NAME`) or correct DOME_R2_BUCKET; a bucket with a"
-        " jurisdiction needs its DOME_R2_ENDPOINT (https://ACCOUNT.eu.r2.cloudflarestorage.com).",
+        " jurisdiction is found with DOME_R2_JURISDICTION.",
     ),
     "InvalidBucketName": (
         "This is not the name of an R2 bucket",

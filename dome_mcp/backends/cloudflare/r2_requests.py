@@ -129,7 +129,9 @@ def _unanswered(cause: httpx.HTTPError, operation: str) -> BackendError:
             BACKEND, operation, "R2's answer cannot be unpacked."
         )
     elif isinstance(cause, httpx.TimeoutException):
-        error = BackendUnavailable(BACKEND, operation, "R2 did not answer in time.")
+        error = BackendUnavailable(
+            BACKEND, operation, "R2 did not answer in time.", "Check the network connection."
+        )
     else:
         error = BackendUnavailable(
             BACKEND, operation, "R2 cannot be reached.", "Check the network connection."

@@ -10,18 +10,21 @@ from urllib.parse import unquote
 
 import lxml.etree as etree
 
+from dome_mcp.backends.cloudflare.r2_keys import BACKEND
 from dome_mcp.core.errors import BackendProtocolError
-
-BACKEND = "r2"
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a listing; `next_token` asks for the next, None on the last."""
+    """One page of a listing; `next_token` asks for the next, None on the last.
+
+    `bytes` is how large the objects of the page are together.
+    """
 
     keys: tuple[str, ...]
+    bytes: int
     next_token: str | None
 
 
@@ -41,12 +44,14 @@ def page(content: bytes) -> Page:
     """
     root = _expect(content, "ListBucketResult", "keys")
     keys = tuple(unquote(key.text or "") for key in root.iterfind("{*}Contents/{*}Key"))
+    sizes = (size.text or "" for size in root.iterfind("{*}Contents/{*}Size"))
+    size = sum(int(text) for text in sizes if text.isascii() and text.isdecimal())
     if root.findtext("{*}IsTruncated") != "true":
-        return Page(keys, None)
+        return Page(keys, size, None)
     token = root.findtext("{*}NextContinuationToken")
     if not token:
         raise _unreadable("keys")
-    return Page(keys, token)
+    return Page(keys, size, token)
 
 
 def upload_id(content: bytes) -> str:

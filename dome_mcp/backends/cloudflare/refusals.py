@@ -11,25 +11,28 @@ https://developers.cloudflare.com/workers-ai/platform/errors/ (2026-11).
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
 
+from dome_mcp.backends.cloudflare.verdicts import (
+    ALLOWANCE_CODES,
+    NO_ROUTE,
+    Reader,
+    Refusal,
+    Verdict,
+    next_day,
+)
 from dome_mcp.core.errors import (
-    BackendError,
     BackendProtocolError,
     BackendRejected,
     BackendUnavailable,
     QuotaExhausted,
 )
 
-DAILY_ALLOWANCE_USED = 3036
-"""The code for a day's free Workers AI neurons, all used up."""
-NO_ROUTE = 7003
 NOT_AUTHENTICATED = 10000
 
 _PERMISSIONS = {
@@ -45,40 +48,6 @@ _PERMISSIONS = {
 
 Source: https://developers.cloudflare.com/fundamentals/api/reference/permissions/ (2026-11).
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An answer without a result.
-
-    `code` is the first of the envelope's errors (None where the body is no envelope), `message`
-    all their words, `retry_after` seconds; `now` is when it came.
-    """
-
-    backend: str
-    operation: str
-    service: str
-    status: int
-    code: int | None
-    message: str
-    retry_after: float | None
-    now: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The error that stands for a refusal.
-
-    `is_untouched` says that the request was surely not carried out, so even one that must not be
-    done twice may be sent again.
-    """
-
-    error: BackendError
-    is_untouched: bool = False
-
-
-Reader = Callable[[Refusal], Verdict | None]
-"""What a driver knows about refusals of its service; None leaves one to `read`."""
 
 
 def refused(
@@ -104,16 +73,9 @@ def read(refusal: Refusal, reader: Reader | None = None) -> Verdict:
     return verdict or _by_status(refusal)
 
 
-def next_day(now: datetime) -> datetime:
-    """The next 00:00 UTC, when daily allowances start anew."""
-    return (now.astimezone(UTC) + timedelta(days=1)).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
-
-
 def _by_status(refusal: Refusal) -> Verdict:
     backend, operation, status = refusal.backend, refusal.operation, refusal.status
-    if refusal.code == DAILY_ALLOWANCE_USED:
+    if refusal.code in ALLOWANCE_CODES:
         return Verdict(
             QuotaExhausted(
                 backend,
@@ -145,10 +107,15 @@ def _rejection(refusal: Refusal) -> tuple[str, str]:
             "Cloudflare knows no such account or resource",
             "Check CLOUDFLARE_ACCOUNT_ID and the names of the resources.",
         )
-    if refusal.status == httpx.codes.UNAUTHORIZED or refusal.code == NOT_AUTHENTICATED:
+    if refusal.status == httpx.codes.UNAUTHORIZED:
         return (
-            "Cloudflare does not accept the token for this",
+            "Cloudflare does not know the token, or not for this",
             f"Check CLOUDFLARE_API_TOKEN: it must be active and have the permission {permission}.",
+        )
+    if refusal.code == NOT_AUTHENTICATED:
+        return (
+            "The token may not do this at Cloudflare",
+            f"Give it the permission {permission}, and see that it is for this account.",
         )
     if refusal.status == httpx.codes.FORBIDDEN:
         return (

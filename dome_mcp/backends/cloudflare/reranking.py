@@ -22,7 +22,7 @@ _NOTHING = " "
 class WorkersAiReranker:
     """A model that reads a question and a text together; its scores are from 0 to 1.
 
-    `headers` as for `WorkersAiEmbedder`.
+    `headers` as for `workers_ai_embedder`.
     """
 
     def __init__(

@@ -13,28 +13,22 @@
   more than twice as many has the rest compared in the same way.
 """
 
-import struct
 from array import array
-from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import cast
 
 from dome_mcp.backends.cloudflare import vectorize_filters
-from dome_mcp.backends.cloudflare.vectorize_index import (
+from dome_mcp.backends.cloudflare.vectorize_lookup import Ledger, VectorizeLookup
+from dome_mcp.backends.cloudflare.vectorize_scores import Scores, packed, unpacked
+from dome_mcp.backends.cloudflare.vectorize_shapes import (
     BACKEND,
     MAX_DELETE,
+    Index,
     StoredVector,
-    VectorizeIndex,
 )
-from dome_mcp.backends.cloudflare.vectorize_lookup import Ledger, VectorizeLookup
 from dome_mcp.core.errors import BackendRejected
 from dome_mcp.core.model import Match, NoteFilter
 from dome_mcp.core.ports import Database, Lookup, Row, Statement, Vector, VectorEntry
-
-SENT_AT_ONCE = 1_000
-"""Vectors of one upsert; Vectorize takes 5,000, but they come out of the database first."""
-
-_VALUE_BYTES = 2
 
 
 class VectorizeVectors:
@@ -42,18 +36,25 @@ class VectorizeVectors:
 
     def __init__(
         self,
-        index: VectorizeIndex,
+        index: Index,
         database: Database,
         *,
         ledger: Ledger,
+        score: Scores,
         model: str,
         dimensions: int,
+        known_as: str = "",
     ) -> None:
+        """`known_as` is the index's name in the ledger, empty for the one of the settings."""
         self._index = index
+        self._known_as = known_as
         self._database = database
         self._ledger = ledger
+        self._score = score
         self._model = model
         self._dimensions = dimensions
+        self._processed: str | None = None
+        """The last mutation that Vectorize had processed when it was asked."""
 
     @property
     def model(self) -> str:
@@ -66,24 +67,32 @@ class VectorizeVectors:
             BackendRejected: a vector has not the model's dimensions.
         """
         return self._ledger.stage(
-            [(entry.chunk_id, self._packed(entry.vector)) for entry in entries]
+            [(entry.chunk_id, self._packed(entry.vector)) for entry in entries],
+            index=self._known_as,
         )
 
     def unstage(self, chunk_ids: Sequence[str]) -> Sequence[Statement]:
         """A statement for every few thousand ids."""
-        return self._ledger.unstage(chunk_ids)
+        return self._ledger.unstage(chunk_ids, index=self._known_as)
 
     async def settle(self) -> int:
         """Sends what is staged, in order (see `VectorIndex.settle`).
 
-        With nothing to do it is one request of the database; else two for each 1,000 vectors or
-        100 removals besides, and one that asks Vectorize how far it is with what was sent before.
+        With nothing to do it is one request of the database; else two for each `sent_at_once`
+        vectors or 100 removals besides, and one that asks Vectorize how far it is with what was
+        sent before.
         """
-        questions = (self._ledger.to_send(limit=SENT_AT_ONCE), self._ledger.progress())
+        questions = (
+            self._ledger.to_send(limit=self._index.sent_at_once, index=self._known_as),
+            self._ledger.progress(index=self._known_as),
+        )
         rows, (progress,) = await self._database.batch(questions)
         done: list[Statement] = []
         if progress["sent"] and (processed := (await self._index.info()).processed):
             done = self._ledger.settle_processed(processed)
+            if processed != self._processed:  # else it was sent again, and is on its way
+                done.append(self._ledger.send_last_again(processed, index=self._known_as))
+            self._processed = processed
         while rows or done:
             if rows:
                 done += await self._send(rows, sent_after=_integer(progress, "sent_after"))
@@ -99,23 +108,46 @@ class VectorizeVectors:
         Raises:
             BackendError: the database cannot be read.
         """
-        rows = await self._database.query(self._ledger.of_chunks(chunk_ids))
+        statement = self._ledger.of_chunks(chunk_ids, index=self._known_as)
+        rows = await self._database.query(statement)
         return [
-            VectorEntry(str(row["chunk_id"]), array("f", _unpacked(str(row["embedding"]))))
+            VectorEntry(str(row["chunk_id"]), array("f", unpacked(str(row["embedding"]))))
             for row in rows
         ]
 
     async def damage(self) -> tuple[list[str], int]:
         """The ids of chunks that lost their vector in the ledger, and how many lost their chunk.
 
-        What Vectorize itself has lost is not told: `store.vector_ledger.stage_again` sends it all.
+        What Vectorize itself has lost is not told: see `restore`.
         """
-        missing, (counted,) = await self._database.batch(self._ledger.damage(self._model))
+        statements = self._ledger.damage(self._model, index=self._known_as)
+        missing, (counted,) = await self._database.batch(statements)
         return [str(row["chunk_id"]) for row in missing], _integer(counted, "orphans")
 
     def remove_orphans(self) -> Sequence[Statement]:
         """Asks for the removal of the vectors that have no chunk."""
-        return [self._ledger.unstage_orphans()]
+        return [self._ledger.unstage_orphans(index=self._known_as)]
+
+    async def restore(self, *, is_replaced: bool = False) -> int:
+        """Makes the index again as far as it is not there, and sends it anew what it lacks.
+
+        Returns how many vectors it was sent: all, where the index or one of its metadata indexes
+        was made, or where it holds fewer than it has taken in, or where it is another index than
+        the one that took them in.
+
+        Raises:
+            BackendRejected: the index is for vectors of other dimensions; nothing was changed.
+            BackendError: it cannot be asked or made.
+        """
+        is_new = await self._index.make(self._dimensions) or is_replaced
+        if not is_new:
+            await self.settle()
+        (row,) = await self._database.query(self._ledger.count(index=self._known_as))
+        if not is_new and (await self._index.info()).vectors >= _integer(row, "settled"):
+            return 0
+        await self._database.query(self._ledger.stage_again(index=self._known_as))
+        await self.settle()
+        return _integer(row, "held")
 
     async def look_up(
         self, user_id: str, vector: Vector, *, limit: int, among: NoteFilter
@@ -123,7 +155,14 @@ class VectorizeVectors:
         """Asks Vectorize, or compares the few chunks of a filter (see `VectorIndex.look_up`)."""
         self._check(vector)
         lookup = VectorizeLookup(
-            self._database, self._ledger, user_id, vector, limit=limit, among=among
+            self._database,
+            self._ledger,
+            self._score,
+            user_id,
+            vector,
+            limit=limit,
+            among=among,
+            index=self._known_as,
         )
         if among.is_empty or not await lookup.compare_few():
             nearest = await self._index.nearest(
@@ -155,12 +194,13 @@ class VectorizeVectors:
             mutation_id,
             sent_after=sent_after,
             are_removals=not kept,
+            index=self._known_as,
         )
 
     def _stored(self, row: Row) -> StoredVector:
         return StoredVector(
             str(row["chunk_id"]),
-            [round(value, 6) for value in _unpacked(str(row["embedding"]))],
+            [round(value, 6) for value in unpacked(str(row["embedding"]))],
             vectorize_filters.namespace_of(str(row["user_id"])),
             vectorize_filters.metadata_of(
                 context=str(row["context"] or ""), created_at_ms=_integer(row, "created_at_ms")
@@ -169,7 +209,7 @@ class VectorizeVectors:
 
     def _packed(self, vector: Vector) -> str:
         self._check(vector)
-        return b64encode(struct.pack(f"<{self._dimensions}e", *vector)).decode()
+        return packed(vector)
 
     def _check(self, vector: Vector) -> None:
         if len(vector) != self._dimensions:
@@ -178,11 +218,6 @@ class VectorizeVectors:
                 "check",
                 f"A vector has {len(vector)} dimensions, the model {self._dimensions}.",
             )
-
-
-def _unpacked(embedding: str) -> tuple[float, ...]:
-    packed = b64decode(embedding)
-    return struct.unpack(f"<{len(packed) // _VALUE_BYTES}e", packed)
 
 
 def _integer(row: Row, column: str) -> int:

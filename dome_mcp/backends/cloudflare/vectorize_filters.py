@@ -13,7 +13,7 @@ from base64 import urlsafe_b64encode
 from datetime import datetime, timedelta
 from typing import Any
 
-from dome_mcp.backends.cloudflare.vectorize_index import MAX_NAME_BYTES
+from dome_mcp.backends.cloudflare.vectorize_shapes import MAX_NAME_BYTES
 from dome_mcp.core.model import NoteFilter
 from dome_mcp.core.timestamps import to_ms
 

@@ -1,14 +1,11 @@
 """A search over Vectorize: which chunks to compare, and comparing them by the vectors we hold."""
 
-import importlib
 import json
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
 
-import anyio.to_thread
-
-from dome_mcp.backends.cloudflare.vectorize_index import MAX_TOP_K
+from dome_mcp.backends.cloudflare.vectorize_scores import Scores
+from dome_mcp.backends.cloudflare.vectorize_shapes import MAX_TOP_K
 from dome_mcp.core.model import Match, NoteFilter
 from dome_mcp.core.ports import Database, Row, Statement, Vector
 
@@ -19,8 +16,6 @@ PAGE_CHUNKS = 1_000
 SCANNED_MOST = 20_000
 """So many chunks are compared where Vectorize named too few."""
 
-_VALUE_BYTES = 2
-
 
 class Ledger(Protocol):
     """The statements of `dome_mcp.store.vector_ledger`, which says what each does."""
@@ -28,13 +23,16 @@ class Ledger(Protocol):
     @property
     def STAGED_LIMIT(self) -> int: ...  # noqa: N802 - a constant of the module
 
-    def stage(self, embeddings: Sequence[tuple[str, str]]) -> list[Statement]: ...
-    def unstage(self, chunk_ids: Sequence[str]) -> list[Statement]: ...
-    def of_chunks(self, chunk_ids: Sequence[str]) -> Statement: ...
-    def damage(self, model: str) -> list[Statement]: ...
-    def unstage_orphans(self) -> Statement: ...
-    def to_send(self, *, limit: int) -> Statement: ...
-    def progress(self) -> Statement: ...
+    def stage(self, embeddings: Sequence[tuple[str, str]], *, index: str) -> list[Statement]: ...
+    def stage_again(self, *, index: str) -> Statement: ...
+    def count(self, *, index: str) -> Statement: ...
+    def unstage(self, chunk_ids: Sequence[str], *, index: str) -> list[Statement]: ...
+    def forget_index(self, index: str) -> list[Statement]: ...
+    def of_chunks(self, chunk_ids: Sequence[str], *, index: str) -> Statement: ...
+    def damage(self, model: str, *, index: str) -> list[Statement]: ...
+    def unstage_orphans(self, *, index: str) -> Statement: ...
+    def to_send(self, *, limit: int, index: str) -> Statement: ...
+    def progress(self, *, index: str) -> Statement: ...
     def mark_sent(
         self,
         ledger_keys: Mapping[str, int],
@@ -42,16 +40,22 @@ class Ledger(Protocol):
         *,
         sent_after: int,
         are_removals: bool,
+        index: str,
     ) -> list[Statement]: ...
+    def send_last_again(self, mutation_id: str, *, index: str) -> Statement: ...
     def settle_processed(self, mutation_id: str) -> list[Statement]: ...
     def standing(
-        self, user_id: str, among: NoteFilter, *, chunk_ids: Sequence[str]
+        self, user_id: str, among: NoteFilter, *, chunk_ids: Sequence[str], index: str
     ) -> Statement: ...
     def staged_page(
-        self, user_id: str, among: NoteFilter, *, limit: int, before: int
+        self, user_id: str, among: NoteFilter, *, limit: int, before: int, index: str
     ) -> Statement: ...
-    def few_eligible(self, user_id: str, among: NoteFilter, *, few: int) -> Statement: ...
-    def eligible_keys(self, user_id: str, among: NoteFilter, *, limit: int) -> Statement: ...
+    def few_eligible(
+        self, user_id: str, among: NoteFilter, *, few: int, index: str
+    ) -> Statement: ...
+    def eligible_keys(
+        self, user_id: str, among: NoteFilter, *, limit: int, index: str
+    ) -> Statement: ...
     def at_keys(self, ledger_keys: Sequence[int]) -> Statement: ...
 
 
@@ -65,18 +69,22 @@ class VectorizeLookup:
         self,
         database: Database,
         ledger: Ledger,
+        score: Scores,
         user_id: str,
         vector: Vector,
         *,
         limit: int,
         among: NoteFilter,
+        index: str,
     ) -> None:
         self._database = database
         self._ledger = ledger
+        self._score = score
         self._user_id = user_id
         self._vector = vector
         self._limit = limit
         self._among = among
+        self._index = index
         self._scores: dict[str, float] = {}
         self._chunk_ids: Sequence[str] = ()
         self._may_know_more = False
@@ -88,12 +96,14 @@ class VectorizeLookup:
     @property
     def statement(self) -> Statement:
         """What became of the chunks found so far, and the vectors of the newest staged ones."""
-        return self._ledger.standing(self._user_id, self._among, chunk_ids=self._chunk_ids)
+        return self._ledger.standing(
+            self._user_id, self._among, chunk_ids=self._chunk_ids, index=self._index
+        )
 
     async def compare_few(self) -> bool:
         """Compares all chunks of the filter, where they are few; whether they were."""
         rows = await self._database.query(
-            self._ledger.few_eligible(self._user_id, self._among, few=FEW_CHUNKS)
+            self._ledger.few_eligible(self._user_id, self._among, few=FEW_CHUNKS, index=self._index)
         )
         if _integer(rows[0], "eligible") > FEW_CHUNKS:
             return False
@@ -125,16 +135,19 @@ class VectorizeLookup:
         limit = self._ledger.STAGED_LIMIT
         while len(keys) >= limit:
             before, limit = keys[-limit], PAGE_CHUNKS
-            page = await self._database.query(
-                self._ledger.staged_page(self._user_id, self._among, limit=limit, before=before)
+            statement = self._ledger.staged_page(
+                self._user_id, self._among, limit=limit, before=before, index=self._index
             )
+            page = await self._database.query(statement)
             await self._compare(page)
             keys = sorted(_integer(row, "ledger_key") for row in page)
 
     async def _compare_all(self) -> None:
         """Compares what the filter lets through, the newest first, SCANNED_MOST at most."""
         (row,) = await self._database.query(
-            self._ledger.eligible_keys(self._user_id, self._among, limit=SCANNED_MOST)
+            self._ledger.eligible_keys(
+                self._user_id, self._among, limit=SCANNED_MOST, index=self._index
+            )
         )
         keys = json.loads(str(row["keys"]))
         for start in range(0, len(keys), PAGE_CHUNKS):
@@ -144,29 +157,12 @@ class VectorizeLookup:
     async def _compare(self, rows: Sequence[Row]) -> None:
         stored = {str(row["chunk_id"]): str(row["embedding"]) for row in rows}
         if stored:
-            scores = await anyio.to_thread.run_sync(_cosines, self._vector, stored)
-            self._scores.update(scores)
+            self._scores.update(await self._score(self._vector, stored))
 
     def _best(self) -> list[Match]:
         matches = [Match(chunk_id, score) for chunk_id, score in self._scores.items()]
         matches.sort(key=lambda match: (-match.score, match.chunk_id))
         return matches[: self._limit]
-
-
-def _cosines(vector: Vector, stored: Mapping[str, str]) -> dict[str, float]:
-    """The cosines by chunk id; a vector of another length is another model's, and left out."""
-    # Imported here, in a worker thread: numpy would take a tenth of a second out of a handshake.
-    matrix = importlib.import_module("dome_mcp.backends.embedded.matrix")
-    packed = {chunk_id: b64decode(embedding) for chunk_id, embedding in stored.items()}
-    comparable = {
-        chunk_id: data
-        for chunk_id, data in packed.items()
-        if len(data) == len(vector) * _VALUE_BYTES
-    }
-    if not comparable:
-        return {}
-    scores = cast("list[float]", matrix.cosines(vector, list(comparable.values())))
-    return dict(zip(comparable, scores, strict=True))
 
 
 def _integer(row: Row, column: str) -> int:

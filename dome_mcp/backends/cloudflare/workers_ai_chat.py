@@ -6,12 +6,10 @@ Source: https://developers.cloudflare.com/workers-ai/configuration/open-ai-compa
 https://developers.cloudflare.com/ai-gateway/usage/rest-api/ (2026-10).
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from dome_mcp.backends.cloudflare.ai_gateway import Gateway
-from dome_mcp.backends.cloudflare.ai_refusals import read_ai
-from dome_mcp.backends.cloudflare.chat_forms import (
+from dome_mcp.backends.chat_forms import (
     BACKEND,
     COMPATIBLE_FORM,
     OPENAI_FORM,
@@ -19,36 +17,17 @@ from dome_mcp.backends.cloudflare.chat_forms import (
     read_completion,
     read_pieces,
 )
+from dome_mcp.backends.cloudflare.ai_gateway import Gateway
+from dome_mcp.backends.cloudflare.ai_refusals import read_ai
+from dome_mcp.backends.cloudflare.chat_models import (
+    CONTEXT_TOKENS,
+    TIMEOUT_SECONDS,
+    UNKNOWN_CONTEXT_TOKENS,
+    WITHOUT_THINKING,
+)
+from dome_mcp.backends.cloudflare.chat_models import DEFAULT_MODEL as DEFAULT_MODEL
 from dome_mcp.backends.cloudflare.http import CloudflareApi
 from dome_mcp.core.model import Completion, Turn
-
-DEFAULT_MODEL = "@cf/zai-org/glm-4.7-flash"
-TIMEOUT_SECONDS = 120.0
-
-CONTEXT_TOKENS: Mapping[str, int] = {
-    DEFAULT_MODEL: 131_072,
-    "@cf/google/gemma-4-26b-a4b-it": 256_000,
-    "@cf/qwen/qwen3-30b-a3b-fp8": 32_768,
-    "@cf/meta/llama-3.3-70b-instruct-fp8-fast": 24_000,
-    "@cf/openai/gpt-oss-20b": 128_000,
-    "@cf/openai/gpt-oss-120b": 128_000,
-}
-"""How many tokens a model reads and writes together.
-
-Source: https://developers.cloudflare.com/workers-ai/models/ (`context_window`, 2026-10).
-"""
-
-UNKNOWN_CONTEXT_TOKENS = 8192
-"""What is taken for granted of a model that is not in the table."""
-
-_WITHOUT_THINKING: Mapping[str, Mapping[str, Any]] = {
-    DEFAULT_MODEL: {"chat_template_kwargs": {"enable_thinking": False}}
-}
-"""What keeps a model that thinks by default from it: an answer from a few notes needs no thought
-that would use up its tokens first. Only for models whose schema has it; others refuse the request.
-
-Source: https://developers.cloudflare.com/workers-ai/models/glm-4.7-flash/ (2026-10).
-"""
 
 _HOSTED_HERE = "@cf/"
 _BY_OPENAI = "openai/"
@@ -128,4 +107,4 @@ class WorkersAiLanguageModel:
         # The newest models of other providers refuse a temperature.
         chosen = temperature if self._model.startswith(_HOSTED_HERE) else None
         prompt = Prompt(self._model, turns, max_tokens, chosen, is_streamed)
-        return {**self._form.body(prompt), **_WITHOUT_THINKING.get(self._model, {})}
+        return {**self._form.body(prompt), **WITHOUT_THINKING.get(self._model, {})}

@@ -4,13 +4,18 @@ Ollama, llama.cpp, LM Studio, vLLM and the hosted services all do.
 Source: https://platform.openai.com/docs/api-reference/chat (2026-11).
 """
 
-import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
 
 import httpx
 
+from dome_mcp.backends.chat_forms import (
+    BACKEND,
+    COMPATIBLE_FORM,
+    Prompt,
+    read_completion,
+    read_pieces,
+)
 from dome_mcp.core.errors import (
     BackendError,
     BackendProtocolError,
@@ -20,12 +25,9 @@ from dome_mcp.core.errors import (
 )
 from dome_mcp.core.model import Completion, Turn
 
-BACKEND = "language model"
 TIMEOUT_SECONDS = 120.0
 CONNECT_SECONDS = 5.0
 
-_DATA = "data:"
-_DONE = "[DONE]"
 _TOO_LONG_CODES = ("context_length_exceeded", "exceed_context_size_error")
 _NO_QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached")
 
@@ -81,80 +83,38 @@ class ChatCompletions:
     async def complete(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
     ) -> Completion:
-        body = self._body(turns, max_tokens=max_tokens, temperature=temperature, stream=False)
         with _translated("complete"):
-            response = await self._client.post(self._url, json=body, headers=self._headers)
+            request = self._request(turns, max_tokens, temperature, is_streamed=False)
+            response = await self._client.send(request)
             _raise_for_status(response, "complete", self._model)
-            return _completion(response.json())
+        return read_completion(response.content, COMPATIBLE_FORM)
 
     async def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
     ) -> AsyncIterator[str]:
-        body = self._body(turns, max_tokens=max_tokens, temperature=temperature, stream=True)
-        request = self._client.build_request("POST", self._url, json=body, headers=self._headers)
         with _translated("stream"):
+            request = self._request(turns, max_tokens, temperature, is_streamed=True)
             response = await self._client.send(request, stream=True)
             try:
                 if response.status_code != httpx.codes.OK:
                     await response.aread()
                     _raise_for_status(response, "stream", self._model)
-                async for piece in _pieces(response.aiter_lines()):
+                async for piece in read_pieces(response.aiter_bytes(), COMPATIBLE_FORM):
                     yield piece
             finally:
                 await response.aclose()
 
-    def _body(
-        self, turns: Sequence[Turn], *, max_tokens: int, temperature: float, stream: bool
-    ) -> dict[str, Any]:
-        return {
-            "model": self._model,
-            "messages": [{"role": turn.role, "content": turn.content} for turn in turns],
-            "max_tokens": max_tokens,
-            "temperature": temperature,
-            "stream": stream,
-        }
-
-
-async def _pieces(lines: AsyncIterator[str]) -> AsyncIterator[str]:
-    """The pieces of text in a stream of server-sent events.
-
-    Raises:
-        BackendUnavailable: the server reports an error midway.
-        BackendProtocolError: the stream ends before the message does, or has no text in it.
-    """
-    is_whole = has_text = False
-    async for line in lines:
-        if not line.startswith(_DATA):
-            continue
-        data = line.removeprefix(_DATA).strip()
-        if data == _DONE:
-            is_whole = True
-            break
-        event = json.loads(data)
-        if "error" in event:
-            raise BackendUnavailable(BACKEND, "stream", "The language model broke off.")
-        for choice in event["choices"]:
-            is_whole = is_whole or choice.get("finish_reason") is not None
-            if piece := choice["delta"].get("content"):
-                has_text = True
-                yield piece
-    if not is_whole:
-        raise BackendProtocolError(BACKEND, "stream", "The language model's answer was cut off.")
-    if not has_text:
-        raise _no_message("stream")
-
-
-def _completion(answer: dict[str, Any]) -> Completion:
-    text = answer["choices"][0]["message"]["content"]
-    if not isinstance(text, str) or not text.strip():
-        raise _no_message("complete")
-    usage = answer.get("usage") or {}
-    return Completion(text, usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    def _request(
+        self, turns: Sequence[Turn], max_tokens: int, temperature: float, *, is_streamed: bool
+    ) -> httpx.Request:
+        prompt = Prompt(self._model, turns, max_tokens, temperature, is_streamed)
+        body = COMPATIBLE_FORM.body(prompt)
+        return self._client.build_request("POST", self._url, json=body, headers=self._headers)
 
 
 @contextmanager
 def _translated(operation: str) -> Iterator[None]:
-    """Turns what httpx, json and an unexpected shape raise into the port's errors."""
+    """Turns what httpx raises into the port's errors."""
     try:
         yield
     except httpx.TimeoutException as error:
@@ -169,7 +129,7 @@ def _translated(operation: str) -> Iterator[None]:
         raise BackendRejected(
             BACKEND, operation, "The language model's address is no URL.", "Check DOME_LLM_URL."
         ) from error
-    except (ValueError, LookupError, TypeError, AttributeError, httpx.DecodingError) as error:
+    except httpx.DecodingError as error:
         raise BackendProtocolError(
             BACKEND, operation, "The language model's server answered in a form it should not."
         ) from error
@@ -220,7 +180,3 @@ def _retry_after(response: httpx.Response) -> float | None:
     """Seconds; the form with a date would need a clock and is left out."""
     value = response.headers.get("Retry-After", "")
     return float(value) if value.isascii() and value.isdigit() else None
-
-
-def _no_message(operation: str) -> BackendProtocolError:
-    return BackendProtocolError(BACKEND, operation, "The language model's answer is empty.")

@@ -46,6 +46,10 @@ class SqliteNextVectors:
         self._model = model
         self._dimensions = dimensions
 
+    async def is_usable(self) -> bool:
+        """True: the table takes vectors of any model."""
+        return True
+
     async def prepare(self) -> None:
         """Makes the table."""
         await self._database.query(Statement(_PREPARE))

@@ -9,13 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from typing_extensions import TypedDict
 
 from dome_mcp.app import Dome
+from dome_mcp.channel_trials import try_channel, with_secret
 from dome_mcp.core.access import Principal
 from dome_mcp.core.agenda import Channel
-from dome_mcp.core.channels import CONTACT, DESKTOP, PUBLIC_ONLY, SECRET, TOKEN, option
+from dome_mcp.core.channels import CONTACT, DESKTOP, EVENTS, PUBLIC_ONLY, SECRET, TOKEN, option
 from dome_mcp.core.errors import Forbidden, InvalidInput
-from dome_mcp.notifying import open_notifiers, push_key, require_reachable, try_channel, with_secret
 from dome_mcp.remote.rest.repeating import DomeRoute
 from dome_mcp.remote.rest.shapes import Sent
+from dome_mcp.remote.rest.surroundings import Here
 from dome_mcp.remote.rest.tasks import Reading, Writing
 from dome_mcp.services import channels as service
 from dome_mcp.tools.channels import ChannelResult, channel_result
@@ -55,6 +56,9 @@ class ChannelDraft(Sent):
         str | Subscription, Field(description="For webpush, a PushSubscription.")
     ] = ""
     token: Annotated[str | None, Field(description="Of ntfy: the server's access token.")] = None
+    events: Annotated[
+        str | None, Field(description="Of webhook: what else it hears of: ingestion_complete.")
+    ] = None
     contact: Annotated[str | None, Field(description="Of webpush: a mailto: or https: URL.")] = None
     is_default: Annotated[bool, Field(description="For reminders that name no channel.")] = True
     replace: StrictBool = False
@@ -115,13 +119,13 @@ async def list_channels(dome: Reading) -> ChannelsListed:
 
 
 @router.post("", status_code=201)
-async def add_channel(draft: ChannelDraft, dome: Writing) -> ChannelAdded:
+async def add_channel(draft: ChannelDraft, dome: Writing, here: Here) -> ChannelAdded:
     """Adds a channel, whose address is looked up first."""
     _demand_for_kind(dome, draft.kind)
     if draft.allow_private:
         dome.principal.require("admin")
     channel = with_secret(_channel(draft, dome.principal))
-    await require_reachable(channel, allow_private=draft.allow_private)
+    await here.require_reachable(channel, allow_private=draft.allow_private)
     stored = await service.add_channel(
         channel,
         dome.ports,
@@ -138,9 +142,9 @@ async def add_channel(draft: ChannelDraft, dome: Writing) -> ChannelAdded:
 
 
 @router.get("/push-key")
-async def read_push_key(dome: Writing) -> PushKey:
+async def read_push_key(dome: Writing, here: Here) -> PushKey:
     """The key with which a browser subscribes, before its subscription is added as a channel."""
-    return {"key": await push_key(dome.settings)}
+    return {"key": await here.push_key(dome.settings)}
 
 
 @router.delete("/{name}")
@@ -151,11 +155,11 @@ async def remove_channel(name: str, dome: Writing) -> ChannelRemoved:
 
 
 @router.post("/{name}/test")
-async def try_one_channel(name: str, dome: Writing) -> ChannelTried:
+async def try_one_channel(name: str, dome: Writing, here: Here) -> ChannelTried:
     """Sends a notice by the channel, and says how it went."""
     channel = await service.channel_named(name, dome.ports, user_id=dome.user_id)
     _demand_for_kind(dome, channel.kind)
-    async with open_notifiers(dome.settings) as served:
+    async with here.open_notifiers(dome.settings) as served:
         trial = await try_channel(channel, served, now=dome.now(), zone=dome.zone.key)
     failure = trial.failure
     return {
@@ -186,7 +190,12 @@ def _channel(draft: ChannelDraft, principal: Principal) -> Channel:
     Raises:
         InvalidInput: an option of another kind, or a subscription for another kind.
     """
-    for name, value, only in ((TOKEN, draft.token, "ntfy"), (CONTACT, draft.contact, "webpush")):
+    given = (
+        (TOKEN, draft.token, "ntfy"),
+        (EVENTS, draft.events, "webhook"),
+        (CONTACT, draft.contact, "webpush"),
+    )
+    for name, value, only in given:
         if value and draft.kind != only:
             raise InvalidInput(f"{name} is for {only} channels.", "Leave it out.")
     address = draft.address
@@ -194,7 +203,7 @@ def _channel(draft: ChannelDraft, principal: Principal) -> Channel:
         if draft.kind != "webpush":
             raise InvalidInput("Only a webpush channel has a subscription.", "Send a text.")
         address = json.dumps(address.model_dump())
-    options = {TOKEN: draft.token, CONTACT: draft.contact}
+    options = {name: value for name, value, _ in given}
     if draft.kind == "email" and not principal.may("admin"):
         options[PUBLIC_ONLY] = "true"
     channel = Channel(

@@ -14,15 +14,15 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import JSONResponse, Response
 
 from dome_mcp.app import Dome
-from dome_mcp.core.model import Answer, Passage
+from dome_mcp.core.model import Passage
 from dome_mcp.remote.rest.access import needs
 from dome_mcp.remote.rest.problems import problem_of
 from dome_mcp.remote.rest.repeating import DomeRoute
 from dome_mcp.remote.rest.shapes import Among, Names, accepts
-from dome_mcp.services import answer as answering
 from dome_mcp.services.answer import Follower, Question
 from dome_mcp.services.search import MAX_LIMIT
-from dome_mcp.tools.answer import (
+from dome_mcp.services.sessions import Conversed, converse
+from dome_mcp.tools.answers import (
     DEFAULT_PASSAGES,
     Answered,
     answer_result,
@@ -48,7 +48,9 @@ class Chat(Among):
     ]
     limit: Annotated[int, Field(strict=True, ge=1, le=MAX_LIMIT)] = DEFAULT_PASSAGES
     note_ids: Annotated[Names, Field(description="Only from these notes.")] = ()
-    session_id: Annotated[str, Field(description="Given back as it is.")] = ""
+    session_id: Annotated[
+        str, Field(description="Of the answer that this goes on from; none begins a session.")
+    ] = ""
     stream: Annotated[StrictBool, Field(description="Whether to send events.")] = False
 
 
@@ -81,20 +83,19 @@ class _Asked:
     question: Question
     session_id: str
 
-    async def answer(self, follower: Follower | None = None) -> Answer:
+    async def answer(self, follower: Follower | None = None) -> Conversed:
         dome = self.dome
-        return await answering.answer(
+        return await converse(
             self.question,
             dome.ports,
             user_id=dome.user_id,
             now=dome.now().astimezone(dome.zone),
+            session_id=self.session_id,
             follower=follower,
         )
 
-    def result_of(self, answer: Answer) -> Answered:
-        return answer_result(
-            answer, self.question.text, zone=self.dome.zone, session_id=self.session_id
-        )
+    def result_of(self, conversed: Conversed) -> Answered:
+        return answer_result(conversed, self.question.text, zone=self.dome.zone)
 
     def as_events(self) -> Response:
         # The answer is made in the response's own task group: a client that leaves ends it, and

@@ -29,7 +29,11 @@ class RevisionRequired(InvalidInput):
 
 
 class StaleRevision(Conflict):
-    """The change was made to a revision that is not the present one."""
+    """The change was made to a revision that is not the `present` one, where that is known."""
+
+    def __init__(self, message: str, hint: str, present: int | None = None) -> None:
+        super().__init__(message, hint)
+        self.present = present
 
 
 def etag_of(revision: int) -> str:
@@ -78,11 +82,12 @@ def is_known(request: Request, revision: int) -> bool:
     return _is_any(known) or str(revision) in {tag for _, tag in _tags("If-None-Match", known)}
 
 
-def stale(kind: str, key: str) -> StaleRevision:
+def stale(kind: str, key: str, present: int | None = None) -> StaleRevision:
     """The error for a change of a revision that is not the present one."""
     return StaleRevision(
         f"The {kind} {key} is no longer at the revision that If-Match names.",
         "Read it again, and repeat the change on what it says now with its ETag.",
+        present,
     )
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
-from dome_mcp import intake
+from dome_mcp import texts
 from dome_mcp.app import Dome
 from dome_mcp.core.errors import Conflict, InvalidInput
 from dome_mcp.core.model import Note, NoteChanges
@@ -34,14 +34,13 @@ from dome_mcp.remote.rest.shapes import (
     Text,
     address,
     example,
-    note_text,
+    prefers,
     stored,
 )
 from dome_mcp.services import notes
 from dome_mcp.services.blobs import original_of, text_of
 from dome_mcp.tools.changes import tell_changed
-from dome_mcp.tools.ingest import Stored
-from dome_mcp.tools.notes import Listed
+from dome_mcp.tools.note_results import Deleted, Listed, Stored, note_text
 from dome_mcp.tools.results import NoteText, note_summary
 
 router = APIRouter(prefix="/notes", route_class=DomeRoute, tags=["notes"])
@@ -53,6 +52,13 @@ _NOT_MODIFIED: dict[str, Any] = {"description": "It is as If-None-Match says."}
 _ANY_CONTENT: dict[str, Any] = {
     "description": "The bytes, under the type that they were stored with.",
     "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}},
+}
+_SHOWN = "return=representation"
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "examples": [_SHOWN]},
 }
 _PRIVATE = {"Cache-Control": "private, no-cache"}
 _SUFFIXES = {"text/markdown": ".md", "text/html": ".html", "application/json": ".json"}
@@ -110,7 +116,7 @@ async def list_notes(dome: Reading, listing: Annotated[Listing, Query()]) -> Lis
 @router.post("", status_code=201, response_model=Stored, responses={200: {"model": Stored}})
 async def create_note(request: Request, dome: Writing, note: NewNote) -> Response:
     """Stores a text as a note; the same text again, in the same context, is the same note."""
-    ingested = await intake.ingest_text(dome, note.text, note.as_labels(dome.zone))
+    ingested = await texts.ingest_text(dome, note.text, note.as_labels(dome.zone))
     result = stored(ingested, dome)
     if not ingested.duplicate:
         tell_changed(dome, ingested.note.note_id)
@@ -133,7 +139,7 @@ async def read_note(request: Request, dome: Reading, note_id: str) -> Response:
     headers = {**_PRIVATE, "ETag": etag_of(note.revision)}
     if is_known(request, note.revision):
         return Response(status_code=304, headers=headers)
-    return JSONResponse(note_text(note, zone=dome.zone), headers=headers)
+    return JSONResponse(note_text(note, dome), headers=headers)
 
 
 @router.get(
@@ -167,7 +173,7 @@ async def update_note(request: Request, dome: Writing, note_id: str, edit: NoteE
     if not edit.model_fields_set:
         raise InvalidInput("There is nothing to change.", "Send text, title, tags or context.")
     try:
-        note = await intake.update_note(
+        note = await texts.update_note(
             dome, note_id, text=edit.text, changes=edit.as_changes(), revision=before.revision
         )
     except Conflict:
@@ -175,12 +181,21 @@ async def update_note(request: Request, dome: Writing, note_id: str, edit: NoteE
         raise
     tell_changed(dome, note.note_id)
     whole = replace(note, text=await text_of(note, dome.ports.blobs))
-    return JSONResponse(note_text(whole, zone=dome.zone), headers={"ETag": etag_of(note.revision)})
+    return JSONResponse(note_text(whole, dome), headers={"ETag": etag_of(note.revision)})
 
 
-@router.delete("/{note_id}", status_code=204, openapi_extra=IF_MATCH)
-async def delete_note(request: Request, dome: Writing, note_id: str) -> None:
-    """Deletes a note and its file for good; with If-Match only if it is as that says."""
+@router.delete(
+    "/{note_id}",
+    status_code=204,
+    response_class=Response,
+    responses={200: {"model": Deleted, "description": "The note that was deleted."}},
+    openapi_extra={"parameters": [*IF_MATCH["parameters"], _PREFER]},
+)
+async def delete_note(request: Request, dome: Writing, note_id: str) -> Response:
+    """Deletes a note and its file for good; with If-Match only if it is as that says.
+
+    With `Prefer: return=representation` the answer says which note it was.
+    """
     before = await _as_matched(request, dome, note_id)
     revision = before.revision if "if-match" in request.headers else None
     try:
@@ -191,13 +206,17 @@ async def delete_note(request: Request, dome: Writing, note_id: str) -> None:
         await _require_unchanged(before, dome)
         raise
     tell_changed(dome, before.note_id)
+    if not prefers(request, _SHOWN):
+        return Response(status_code=204)
+    deleted: Deleted = {"note_id": before.note_id, "title": before.title, "deleted": True}
+    return JSONResponse(deleted, headers={"Preference-Applied": _SHOWN})
 
 
 async def _as_matched(request: Request, dome: Dome, note_id: str) -> Note:
     """The note, if it is at a revision that If-Match allows."""
     note = await notes.stored_note(note_id, dome.ports, user_id=dome.user_id)
     if not is_matched(request, note.revision):
-        raise stale("note", note.note_id)
+        raise stale("note", note.note_id, note.revision)
     return note
 
 
@@ -205,7 +224,7 @@ async def _require_unchanged(before: Note, dome: Dome) -> None:
     """Tells a change by somebody else in the last moment from any other conflict."""
     present = await notes.stored_note(before.note_id, dome.ports, user_id=dome.user_id)
     if present.revision != before.revision:
-        raise stale("note", before.note_id)
+        raise stale("note", before.note_id, present.revision)
 
 
 def _content_type(note: Note) -> str:

@@ -1,6 +1,12 @@
-"""The types of problem that the REST API tells of; each has an anchor in its documentation."""
+"""The types of problem that the REST API tells of; each has an anchor in its documentation.
+
+This runs inside Workers too, so it imports the standard library alone.
+"""
 
 from dataclasses import dataclass
+
+from dome_mcp.core import errors
+from dome_mcp.core.access import InsufficientScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,3 +153,32 @@ KINDS = (
     *(UNAVAILABLE, OUT_OF_SPACE),
 )
 """Every type of problem, by status."""
+
+_OF_ERRORS: tuple[tuple[type[errors.DomeError], Kind], ...] = (
+    (InsufficientScope, INSUFFICIENT_SCOPE),
+    (errors.InvalidInput, INVALID_INPUT),
+    (errors.NotFound, NOT_FOUND),
+    (errors.Conflict, CONFLICT),
+    (errors.Forbidden, FORBIDDEN),
+    (errors.BackendUnavailable, UNAVAILABLE),
+    (errors.QuotaExhausted, OUT_OF_SPACE),
+    (errors.BackendError, BACKEND_REFUSED),
+    (errors.DeliveryFailed, UNDELIVERED),
+)
+"""The type of problem that each error is, the narrower errors first."""
+
+_OF_DOCUMENTS = {"too_large": TOO_LARGE, "unsupported": UNSUPPORTED_TYPE}
+
+
+def kind_of(error: errors.DomeError) -> Kind:
+    """The type of problem that an error is, over HTTP or not."""
+    if isinstance(error, errors.UnreadableDocument):
+        return _OF_DOCUMENTS.get(error.reason, INVALID_INPUT)
+    if isinstance(error, errors.QuotaExhausted) and error.until is not None:
+        return UNAVAILABLE
+    return next((kind for kept, kind in _OF_ERRORS if isinstance(error, kept)), INTERNAL)
+
+
+def problem_address(kind: Kind) -> str:
+    """The `type` of a problem."""
+    return f"/api/docs#{kind.name}"

@@ -23,31 +23,27 @@ from typing_extensions import TypedDict
 
 from dome_mcp.core import errors
 from dome_mcp.core.access import InsufficientScope
-from dome_mcp.protocol import log_unexpected
-from dome_mcp.remote.rest.conditions import RevisionRequired, StaleRevision
+from dome_mcp.remote.rest.conditions import RevisionRequired, StaleRevision, etag_of
 from dome_mcp.remote.rest.problem_kinds import (
-    BACKEND_REFUSED,
-    CONFLICT,
     FORBIDDEN,
-    INSUFFICIENT_SCOPE,
     INTERNAL,
     INVALID_INPUT,
     MALFORMED,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
-    OUT_OF_SPACE,
     REUSED_KEY,
     REVISION_REQUIRED,
     STALE_REVISION,
     TOO_LARGE,
     TOO_MANY_REQUESTS,
     UNAUTHENTICATED,
-    UNAVAILABLE,
-    UNDELIVERED,
     UNSUPPORTED_TYPE,
     Kind,
+    kind_of,
+    problem_address,
 )
 from dome_mcp.services.idempotency import ReusedKey
+from dome_mcp.unexpected import log_unexpected
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -80,19 +76,8 @@ _OF_ERRORS: tuple[tuple[type[errors.DomeError], Kind], ...] = (
     (ReusedKey, REUSED_KEY),
     (RevisionRequired, REVISION_REQUIRED),
     (StaleRevision, STALE_REVISION),
-    (InsufficientScope, INSUFFICIENT_SCOPE),
-    (errors.InvalidInput, INVALID_INPUT),
-    (errors.NotFound, NOT_FOUND),
-    (errors.Conflict, CONFLICT),
-    (errors.Forbidden, FORBIDDEN),
-    (errors.BackendUnavailable, UNAVAILABLE),
-    (errors.QuotaExhausted, OUT_OF_SPACE),
-    (errors.BackendError, BACKEND_REFUSED),
-    (errors.DeliveryFailed, UNDELIVERED),
 )
-"""The type of problem that each error is, the narrower errors first."""
-
-_OF_DOCUMENTS = {"too_large": TOO_LARGE, "unsupported": UNSUPPORTED_TYPE}
+"""The types of problem that errors of the API's own are."""
 
 _OF_STATUS = {
     400: MALFORMED,
@@ -136,7 +121,7 @@ def problem(
 ) -> Problem:
     """The problem of a type, without the members that would be empty."""
     told: Problem = {
-        "type": f"/api/docs#{kind.name}",
+        "type": problem_address(kind),
         "title": kind.title,
         "status": kind.status,
         "detail": detail,
@@ -182,6 +167,8 @@ def headers_of(error: Exception) -> dict[str, str]:
     if isinstance(error, InsufficientScope):
         scope = " ".join(error.scopes)
         return {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'}
+    if isinstance(error, StaleRevision) and error.present is not None:
+        return {"ETag": etag_of(error.present)}
     if isinstance(error, errors.BackendUnavailable):
         return {"Retry-After": str(math.ceil(error.retry_after or _RETRY_SECONDS))}
     if isinstance(error, errors.QuotaExhausted) and error.until is not None:
@@ -201,11 +188,8 @@ def _methods_at(path: str, routes: Iterable[APIRoute]) -> list[str]:
 
 
 def _kind_of(error: errors.DomeError) -> Kind:
-    if isinstance(error, errors.UnreadableDocument):
-        return _OF_DOCUMENTS.get(error.reason, INVALID_INPUT)
-    if isinstance(error, errors.QuotaExhausted) and error.until is not None:
-        return UNAVAILABLE
-    return next((kind for kept, kind in _OF_ERRORS if isinstance(error, kept)), INTERNAL)
+    own = (kind for kept, kind in _OF_ERRORS if isinstance(error, kept))
+    return next(own, None) or kind_of(error)
 
 
 def _of_validation(error: RequestValidationError) -> Problem:

@@ -1,6 +1,7 @@
-"""Requests that carry a file: it goes to disk as it comes, before anything else looks at it."""
+"""Requests that carry a file: it is put away as it comes, before anything else looks at it."""
 
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import Request
@@ -9,11 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
+from dome_mcp.core.uploads import too_large
 from dome_mcp.remote.callers import caller_of
-from dome_mcp.remote.multipart import Form, read_form
+from dome_mcp.remote.multipart import Form, Incoming, read_form
 from dome_mcp.remote.rest.repeating import DomeRoute, needed_scopes
-from dome_mcp.remote.spool import Incoming, Spool, too_large
 from dome_mcp.services.uploads import require_room
+from dome_mcp.settings import Settings
 
 FORM_OVERHEAD_BYTES = 131_072
 """What a form may have besides its file: boundaries, headers and fields."""
@@ -35,34 +37,42 @@ class SpooledRequest(Request):
         return FormData([*self.sent.fields, ("file", file)])
 
 
-class SpoolingRoute(DomeRoute):
-    """A route that hands its endpoint a `SpooledRequest` where the body is a multipart form."""
+def form_route(
+    receiving: Callable[[Settings], AbstractAsyncContextManager[Incoming]],
+) -> type[DomeRoute]:
+    """The class of routes that hand their endpoint a `SpooledRequest` where the body is a form.
 
-    def get_route_handler(self) -> Handler:
-        """The handler of the endpoint, with all that comes before it."""
-        handle = super().get_route_handler()
-        scopes = needed_scopes(self) or ()
+    `receiving` opens what takes the file, for as long as the request lasts.
+    """
 
-        async def spooled(request: Request) -> Response:
-            content_type = request.headers.get("content-type", "")
-            if not content_type.lower().startswith("multipart/form-data"):
-                return await handle(request)
-            caller = caller_of(request)
-            caller.principal.require(*scopes)
-            dome = await caller.dome()
-            limit = dome.settings.max_document_bytes
-            if declared_length(request) > limit + FORM_OVERHEAD_BYTES:
-                raise too_large(limit)
-            await require_room(dome.ports.database, user_id=dome.user_id)
-            async with Spool.of(dome.settings).receiving() as incoming:
-                try:
-                    sent = await read_form(request.stream(), content_type, incoming)
-                except ClientDisconnect as error:
-                    raise broken_off() from error
-                await incoming.flush()
-                return await handle(SpooledRequest(request, sent, incoming))
+    class FormRoute(DomeRoute):
+        def get_route_handler(self) -> Handler:
+            """The handler of the endpoint, with all that comes before it."""
+            handle = super().get_route_handler()
+            scopes = needed_scopes(self) or ()
 
-        return spooled
+            async def received(request: Request) -> Response:
+                content_type = request.headers.get("content-type", "")
+                if not content_type.lower().startswith("multipart/form-data"):
+                    return await handle(request)
+                caller = caller_of(request)
+                caller.principal.require(*scopes)
+                dome = await caller.dome()
+                limit = dome.settings.max_document_bytes
+                if declared_length(request) > limit + FORM_OVERHEAD_BYTES:
+                    raise too_large(limit)
+                await require_room(dome.ports.database, user_id=dome.user_id)
+                async with receiving(dome.settings) as incoming:
+                    try:
+                        sent = await read_form(request.stream(), content_type, incoming)
+                    except ClientDisconnect as error:
+                        raise broken_off() from error
+                    await incoming.flush()
+                    return await handle(SpooledRequest(request, sent, incoming))
+
+            return received
+
+    return FormRoute
 
 
 def declared_length(request: Request) -> int:

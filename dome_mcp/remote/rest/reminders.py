@@ -1,10 +1,9 @@
 """Reminders over REST."""
 
-from typing import Annotated, NotRequired
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
-from typing_extensions import TypedDict
 
 from dome_mcp.app import Dome
 from dome_mcp.core.agenda import CatchUp
@@ -17,10 +16,10 @@ from dome_mcp.remote.rest.tasks import Reading, Repeat, Writing, Zone
 from dome_mcp.services import reminders
 from dome_mcp.services.agenda import MAX_PAGE, ReminderView, stored_reminder, view_reminders
 from dome_mcp.services.reminders import ReminderQuery
-from dome_mcp.tools.agenda import ReminderResult, reminder_result
+from dome_mcp.tools.agenda import reminder_result
+from dome_mcp.tools.agenda_results import Change, OneReminder, RemindersListed, Scope, State
 from dome_mcp.tools.attention import attention
 from dome_mcp.tools.changes import tell_agenda_changed
-from dome_mcp.tools.reminders import Change, OneReminder, Scope, State
 from dome_mcp.tools.reminding import set_reminder
 
 router = APIRouter(prefix="/reminders", route_class=DomeRoute, tags=["reminders"])
@@ -62,18 +61,14 @@ class ActionDetails(Sent):
     scope: Scope | None = None
 
 
-class ReminderPageResult(TypedDict):
-    """A page of reminders."""
-
-    reminders: list[ReminderResult]
-    next_cursor: NotRequired[str]
-
-
 @router.get("")
 async def list_reminders(
     dome: Reading, listing: Annotated[ReminderListing, Query()]
-) -> ReminderPageResult:
-    """Lists reminders with what they fired: those to come by when they do, else latest first."""
+) -> RemindersListed:
+    """Lists reminders with what they fired: those to come by when they do, else latest first.
+
+    With what the user has to be told: the inbox, and whether reminders fire at all.
+    """
     page = await reminders.list_reminders(
         ReminderQuery(listing.state, task_id=listing.task_id or None),
         dome.ports,
@@ -82,7 +77,8 @@ async def list_reminders(
         limit=listing.limit,
         cursor=listing.cursor or None,
     )
-    result: ReminderPageResult = {"reminders": list(map(reminder_result, page.reminders))}
+    results = list(map(reminder_result, page.reminders))
+    result: RemindersListed = {"reminders": results, **(await attention(dome)).notices()}
     if page.next_cursor:
         result["next_cursor"] = page.next_cursor
     return result

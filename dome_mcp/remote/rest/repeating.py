@@ -5,6 +5,7 @@ again under an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header).
 import hashlib
 import logging
 import re
+import secrets
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -29,8 +30,11 @@ REPLAYED_HEADER = "Idempotent-Replayed"
 
 MAX_FIELDS = 50
 MAX_FIELD_BYTES = 1_000_000
+MAX_NESTING = 64
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_BRACKET = re.compile(rb"[\[\]{}]")
 _KEPT_HEADERS = ("content-type", "location", "etag")
 _PIECE_BYTES = 1 << 20
 
@@ -62,6 +66,7 @@ class DomeRoute(APIRoute):
                 caller_of(request).principal.require(*scopes)
             if takes_json:
                 require_json(request)
+                require_shallow(await request.body())
             key = _key_of(request) if may_repeat else None
             if key is None:
                 return await handle(request)
@@ -94,6 +99,28 @@ def require_json(request: Request) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise HTTPException(415, "Send the body as application/json.")
+
+
+def require_shallow(body: bytes) -> None:
+    """Does nothing for JSON that is nested as deep as anybody needs.
+
+    Deeper and deeper a parser runs out of stack, and in a Worker everybody's requests end with it.
+
+    Raises:
+        HTTPException: 400, it is nested deeper.
+    """
+    if body.count(b"[") + body.count(b"{") <= MAX_NESTING:
+        return
+    depth = 0
+    for bracket in _BRACKET.findall(_STRING.sub(b"", body)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_NESTING:
+            raise HTTPException(400, f"The JSON is nested deeper than {MAX_NESTING} levels.")
+
+
+def nonce_of(request: Request) -> str:
+    """What tells a request from any other: its key, or chance where it will not be repeated."""
+    return request.headers.get(KEY_HEADER) or secrets.token_hex(16)
 
 
 async def form_of(request: Request) -> FormData:

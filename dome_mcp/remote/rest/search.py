@@ -18,8 +18,8 @@ from dome_mcp.remote.rest.shapes import Among, Names, Text, accepts
 from dome_mcp.services import search as searching
 from dome_mcp.services.search import SearchRequest
 from dome_mcp.tools import _cursor
+from dome_mcp.tools.found import Found, index_state
 from dome_mcp.tools.results import passage_result
-from dome_mcp.tools.search import Found, index_state
 
 router = APIRouter(route_class=DomeRoute, tags=["search"])
 

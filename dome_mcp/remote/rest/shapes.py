@@ -11,10 +11,9 @@ from dome_mcp.app import Dome
 from dome_mcp.core.drafts import Labels
 from dome_mcp.core.identifiers import sortable_id
 from dome_mcp.core.model import Ingested, Note, NoteFilter
-from dome_mcp.core.timestamps import local_iso, parse_instant
-from dome_mcp.tools.ingest import Stored
+from dome_mcp.core.timestamps import parse_instant
+from dome_mcp.tools.note_results import Stored, stored_result
 from dome_mcp.tools.parameters import note_filter
-from dome_mcp.tools.results import NoteText, note_summary
 
 Text = Annotated[str, Field(min_length=1)]
 Names = tuple[str, ...]
@@ -87,25 +86,8 @@ def stored(ingested: Ingested, dome: Dome) -> Stored:
 
     A note that an earlier run of the same repeated request wrote is no duplicate of anything.
     """
-    note = ingested.note
-    return {
-        "note_id": note.note_id,
-        "title": note.title,
-        "chunks": note.chunks,
-        "status": "indexing" if note.pending and dome.ports.embedder else "ready",
-        "duplicate": ingested.duplicate and not _is_of_this_request(note, dome),
-        "updated": ingested.updated,
-    }
-
-
-def note_text(note: Note, *, zone: tzinfo) -> NoteText:
-    """A note with its whole text."""
-    return {
-        **note_summary(note, zone=zone),
-        "updated": local_iso(note.updated_at, zone),
-        "content_type": note.content_type,
-        "text": note.text or "",
-    }
+    is_known = ingested.duplicate and not _is_of_this_request(ingested.note, dome)
+    return {**stored_result(ingested, dome), "duplicate": is_known}
 
 
 def address(request: Request, *parts: str) -> str:
@@ -117,6 +99,12 @@ def accepts(request: Request, media_type: str) -> bool:
     """Whether the client asks for this very type; `*/*` does not."""
     ranges = ",".join(request.headers.getlist("accept")).lower().replace(" ", "").split(",")
     return any(each == media_type or each.startswith(f"{media_type};") for each in ranges)
+
+
+def prefers(request: Request, preference: str) -> bool:
+    """Whether the client asks for this in its `Prefer` (RFC 7240)."""
+    preferences = ",".join(request.headers.getlist("prefer")).lower().split(",")
+    return any(each.partition(";")[0].strip() == preference for each in preferences)
 
 
 def _is_of_this_request(note: Note, dome: Dome) -> bool:

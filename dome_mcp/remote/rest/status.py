@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 from dome_mcp.app import Dome
 from dome_mcp.remote.rest.access import needs
 from dome_mcp.remote.rest.repeating import DomeRoute
+from dome_mcp.remote.rest.surroundings import Here
 from dome_mcp.resources.status import status_of
 from dome_mcp.tools.attention import InboxResult
 
@@ -47,6 +48,6 @@ class Status(TypedDict):
 
 
 @router.get("/status", response_model=Status)
-async def read_status(dome: Annotated[Dome, needs("notes:read")]) -> dict[str, Any]:
+async def read_status(dome: Annotated[Dome, needs("notes:read")], here: Here) -> dict[str, Any]:
     """How much is stored, how far the index is, and what is not as it should be."""
-    return await status_of(dome)
+    return await status_of(dome, describe=here.describe)

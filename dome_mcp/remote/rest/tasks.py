@@ -1,10 +1,9 @@
 """Tasks over REST."""
 
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
-from typing_extensions import TypedDict
 
 from dome_mcp.app import Dome
 from dome_mcp.core.agenda import TaskStatus
@@ -18,11 +17,11 @@ from dome_mcp.remote.rest.shapes import Moment, Sent, Text, address, example
 from dome_mcp.services import tasks
 from dome_mcp.services.agenda import MAX_PAGE
 from dome_mcp.services.tasks import TaskFilter, TaskView
-from dome_mcp.tools.agenda import TaskResult, task_result
+from dome_mcp.tools.agenda import task_result
+from dome_mcp.tools.agenda_results import NONE, OneTask, TasksListed
 from dome_mcp.tools.attention import attention
 from dome_mcp.tools.changes import tell_agenda_changed
 from dome_mcp.tools.demands import demand_for_notes
-from dome_mcp.tools.tasks import NONE, OneTask
 
 router = APIRouter(prefix="/tasks", route_class=DomeRoute, tags=["tasks"])
 
@@ -101,16 +100,12 @@ class TaskEdit(Sent):
         return changes
 
 
-class TaskPageResult(TypedDict):
-    """A page of tasks."""
-
-    tasks: list[TaskResult]
-    next_cursor: NotRequired[str]
-
-
 @router.get("")
-async def list_tasks(dome: Reading, listing: Annotated[TaskListing, Query()]) -> TaskPageResult:
-    """Lists the pending tasks by due time, or the closed ones latest first."""
+async def list_tasks(dome: Reading, listing: Annotated[TaskListing, Query()]) -> TasksListed:
+    """Lists the pending tasks by due time, or the closed ones latest first.
+
+    With what the user has to be told: the inbox, and whether reminders fire at all.
+    """
     wanted = TaskFilter(
         status=listing.status,
         due_before=listing.due_before or None,
@@ -127,7 +122,8 @@ async def list_tasks(dome: Reading, listing: Annotated[TaskListing, Query()]) ->
         limit=listing.limit,
         cursor=listing.cursor or None,
     )
-    result: TaskPageResult = {"tasks": [task_result(view, zone=dome.zone) for view in page.tasks]}
+    results = [task_result(view, zone=dome.zone) for view in page.tasks]
+    result: TasksListed = {"tasks": results, **(await attention(dome)).notices()}
     if page.next_cursor:
         result["next_cursor"] = page.next_cursor
     return result
@@ -204,7 +200,7 @@ async def _required_revision(task_id: str, request: Request, dome: Dome) -> int 
         return None
     view = await tasks.get_task(task_id, dome.ports, user_id=dome.user_id, now=dome.now())
     if not is_matched(request, view.task.revision):
-        raise stale("task", view.task.task_id)
+        raise stale("task", view.task.task_id, view.task.revision)
     return view.task.revision
 
 

@@ -21,13 +21,14 @@ from dome_mcp.core.uploads import (
     clean_filename,
     require_signature,
     sign_upload,
+    too_large,
     unsigned,
 )
 from dome_mcp.remote.rest.access import needs
 from dome_mcp.remote.rest.receiving import also_fails, broken_off, declared_length
-from dome_mcp.remote.rest.repeating import KEY_HEADER, DomeRoute
+from dome_mcp.remote.rest.repeating import DomeRoute, nonce_of
 from dome_mcp.remote.rest.shapes import Sent, address
-from dome_mcp.remote.spool import Incoming, Spool, too_large
+from dome_mcp.remote.spool import Incoming, Spool
 from dome_mcp.services import uploads
 
 router = APIRouter(prefix="/uploads", route_class=DomeRoute, tags=["uploads"])
@@ -150,11 +151,6 @@ async def receive_upload(
             "bytes": incoming.size_bytes,
             "sha256": incoming.sha256,
         }
-
-
-def nonce_of(request: Request) -> str:
-    """What tells a request from any other: its key, or chance where it will not be repeated."""
-    return request.headers.get(KEY_HEADER) or secrets.token_hex(16)
 
 
 async def _receive(request: Request, incoming: Incoming) -> None:

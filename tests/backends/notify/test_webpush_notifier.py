@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from dome_mcp.backends.embedded.notify import vapid
+from dome_mcp.backends.embedded.notify.pushes import payload_of
 from dome_mcp.backends.embedded.notify.registry import notifiers
-from dome_mcp.backends.embedded.notify.webpush import payload_of
 from dome_mcp.core.agenda import Action, Channel, Notice
 from dome_mcp.core.channels import CONTACT
 from dome_mcp.core.errors import DeliveryFailed

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from dome_mcp import intake
+from dome_mcp import intake, texts
 from dome_mcp.core.drafts import Labels
 from dome_mcp.core.model import NoteChanges
 from dome_mcp.services import notes
@@ -58,7 +58,7 @@ async def test_a_change_by_somebody_else_loses_neither_text(visit: Visit, page: 
     await visit.go(f"#/note/{note_id}")
     await page.get_by_role("button", name="Change").click()
     await page.get_by_label("Text", exact=True).fill("What I typed.")
-    await intake.update_note(dome, note_id, text="What they wrote.", changes=NoteChanges())
+    await texts.update_note(dome, note_id, text="What they wrote.", changes=NoteChanges())
     await page.get_by_role("button", name="Save").click()
     alert = page.get_by_role("alert")
     await expect(alert).to_contain_text("This note was changed meanwhile")
@@ -78,7 +78,7 @@ async def test_the_newer_note_is_loaded_on_request(visit: Visit, page: Page):
     await page.get_by_role("button", name="Change").click()
     await page.get_by_label("Title").fill("Mine")
     dome = await visit.site.dome()
-    await intake.update_note(dome, note_id, text=None, changes=NoteChanges(title="Theirs"))
+    await texts.update_note(dome, note_id, text=None, changes=NoteChanges(title="Theirs"))
     await page.get_by_role("button", name="Save").click()
     await page.get_by_role("button", name="Reload the newer one").click()
     await page.get_by_role("button", name="Drop it").click()

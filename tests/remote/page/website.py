@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import uvicorn
 
-from dome_mcp import intake
+from dome_mcp import texts
 from dome_mcp.app import Dome, Door
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.core.access import SCOPES, Scope
@@ -104,7 +104,7 @@ class Website:
 
     async def add_note(self, text: str, **labels: Any) -> str:
         """Stores a text and returns the note's id."""
-        ingested = await intake.ingest_text(await self.dome(), text, Labels(**labels))
+        ingested = await texts.ingest_text(await self.dome(), text, Labels(**labels))
         return ingested.note.note_id
 
     async def fired(self, text: str, *, is_delivered: bool = True) -> str:

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from dome_mcp.core.channels import hears_of
+from dome_mcp.services.channels import channel_named
 from tests.remote.rest.conftest import Api, problem_in
+from tests.serving import Serving
 from tests.simulators.smtp_sink import running_smtp_sink
 from tests.simulators.webhook_sink import Answer, WebhookSink, running_webhook_sink
 
@@ -48,6 +51,17 @@ async def test_a_webhooks_signing_secret_is_told_once_and_signs_the_test_notice(
     listed = (await api.get("/api/channels")).text
     assert added.json()["secret"] not in listed
     assert "s3cret" not in listed + added.text
+
+
+async def test_a_webhook_may_hear_of_more_than_reminders(
+    api: Api, sink: WebhookSink, served: Serving
+):
+    wanted = hook(sink, events="ingestion_complete")
+    assert (await api.post("/api/channels", json=wanted)).status_code == 201
+    stored = await channel_named("hook", served.dome.ports, user_id=served.dome.user_id)
+    assert hears_of(stored, "ingestion_complete")
+    wrong = await api.post("/api/channels", json=hook(sink, name="b", events="no_such"))
+    problem_in(wrong, 422, "invalid-input")
 
 
 async def test_the_listing_is_the_callers_own_and_masked(api: Api, sink: WebhookSink):

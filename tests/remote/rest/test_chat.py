@@ -116,7 +116,7 @@ async def test_a_quoted_answer_comes_as_events_too(api: Api):
     assert [name for name, _ in events] == ["passages", "delta", "answer"]
     assert events[0][1] == {"passages": whole["passages"]}
     assert events[1][1] == {"text": whole["answer"]}
-    assert events[2][1] == whole
+    assert events[2][1] == whole | {"session_id": events[2][1]["session_id"]}
 
 
 async def test_what_a_model_says_comes_as_it_is_said_and_then_checked(tmp_path: Path):
@@ -129,7 +129,7 @@ async def test_what_a_model_says_comes_as_it_is_said_and_then_checked(tmp_path: 
     assert names == ["passages", "delta", "delta", "delta", "answer"]
     said = [data["text"] for name, data in events if name == "delta"]
     assert said == ["The flight ", "leaves at nine. [1]", " Bye "]
-    assert events[-1][1] == whole
+    assert events[-1][1] == whole | {"session_id": events[-1][1]["session_id"]}
     assert (whole["model"], whole["answered"]) == ("slow", True)
 
 

@@ -84,7 +84,7 @@ def test_a_write_may_carry_a_key_and_a_change_says_what_it_is_made_to(document: 
     assert headers("/notes", "post") == {"Idempotency-Key": False}
     assert headers("/chat", "post") == {}
     assert headers("/notes/{note_id}", "patch") == {"If-Match": True}
-    assert headers("/notes/{note_id}", "delete") == {"If-Match": False}
+    assert headers("/notes/{note_id}", "delete") == {"If-Match": False, "Prefer": False}
 
 
 def test_the_document_is_of_openapi_3_1_and_its_references_lead_somewhere(document: dict[str, Any]):

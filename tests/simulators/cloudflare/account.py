@@ -130,6 +130,10 @@ class SimulatedAccount:
 
         self._faults.append(_Fault(match, response, times, is_after_the_work))
 
+    def work_again(self) -> None:
+        """Takes away every fault that is still in the way."""
+        self._faults.clear()
+
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.calls.append(request)
         await anyio.lowlevel.checkpoint()  # a network lets others run, before and after

@@ -73,6 +73,7 @@ class GatewayHost:
     account_id: str
     gateway_id: str
     is_authenticated: bool = False
+    token: str = GATEWAY_TOKEN
     say: Callable[[dict[str, Any]], str] = lambda _: "Four. [1]"
     fault: httpx.Response | Exception | None = None
     ends: Break | None = None
@@ -89,7 +90,7 @@ class GatewayHost:
         if not request.url.path.startswith(f"{root}/"):
             return _refused(404, 2001, "Please configure AI Gateway in the Cloudflare dashboard")
         authorization = request.headers.get("cf-aig-authorization")
-        if self.is_authenticated and authorization != f"Bearer {GATEWAY_TOKEN}":
+        if self.is_authenticated and authorization != f"Bearer {self.token}":
             return _refused(401, 2009, "Unauthorized")
         answers = {
             "/openai/chat/completions": self._as_openai,

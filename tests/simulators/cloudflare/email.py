@@ -39,12 +39,14 @@ class EmailSimulator:
     """The service under `/accounts/{id}/email`.
 
     `routing_domains` are those mail may come from; `sending_domains` of them were onboarded, and
-    may write to anybody; the others only to the `verified` destination addresses.
+    may write to anybody; the others only to the `verified` destination addresses. The owners of
+    those in `unverified` have not said yet that they are theirs.
     """
 
     routing_domains: frozenset[str] = frozenset({"example.com"})
     sending_domains: frozenset[str] = frozenset()
     verified: frozenset[str] = frozenset({"me@example.org"})
+    unverified: frozenset[str] = frozenset()
     bouncing: frozenset[str] = frozenset()
     suppressed: frozenset[str] = frozenset()
     sent: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -52,6 +54,8 @@ class EmailSimulator:
     """False for an answer as in the documentation's example, which has less than the OpenAPI."""
 
     async def answer(self, request: httpx.Request, path: str) -> httpx.Response:
+        if (request.method, path) == ("GET", "/routing/addresses"):
+            return self._addresses(request.url.params)
         if (request.method, path) != ("POST", "/sending/send"):
             return failed(404, 10000, "email.sending.error.not_found")
         if len(request.content) > MAIL_BYTES:
@@ -59,6 +63,16 @@ class EmailSimulator:
         mail = json.loads(request.content)
         refusal = _malformed(mail) or self._not_permitted(mail)
         return refusal or self._send(mail)
+
+    def _addresses(self, params: httpx.QueryParams) -> httpx.Response:
+        moments = dict.fromkeys(self.verified, "2026-11-01T10:00:00Z")
+        known = sorted((moments | dict.fromkeys(self.unverified)).items())
+        size, page = int(params.get("per_page", 20)), int(params.get("page", 1))
+        found = [
+            {"id": f"{number:032x}", "email": email, "verified": moment}
+            for number, (email, moment) in enumerate(known)
+        ]
+        return succeeded(found[(page - 1) * size : page * size])
 
     def _not_permitted(self, mail: Mapping[str, Any]) -> httpx.Response | None:
         domain = mail["from"].rpartition("@")[2]

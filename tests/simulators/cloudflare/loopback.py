@@ -32,7 +32,7 @@ class _Requests(BaseHTTPRequestHandler):
         url = f"http://{self.headers['Host']}{self.path}"
         request = httpx.Request(self.command, url, headers=[*self.headers.items()], content=content)
         server = cast("_Server", self.server)
-        response = server.portal.call(server.handler, request)
+        response = server.portal.call(_answered, server.handler, request)
         self.send_response_only(response.status_code)
         for name, value in response.headers.items():
             if name.lower() not in _OF_THE_CONNECTION:
@@ -57,6 +57,12 @@ class _Requests(BaseHTTPRequestHandler):
         self.answer()
 
     def log_message(self, format: str, *args: object) -> None: ...
+
+
+async def _answered(handler: Handler, request: httpx.Request) -> httpx.Response:
+    response = await handler(request)
+    await response.aread()
+    return response
 
 
 @contextmanager

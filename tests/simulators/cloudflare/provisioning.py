@@ -19,6 +19,7 @@ from tests.simulators.cloudflare.d1 import D1Simulator
 from tests.simulators.cloudflare.queues import QueuesSimulator, SimulatedQueue
 from tests.simulators.cloudflare.r2 import R2Simulator
 from tests.simulators.cloudflare.vectorize import VectorizeSimulator
+from tests.simulators.cloudflare.workers import Consumers, EventNotifications, WorkersSimulator
 
 # Codes that the documentation does not give; the statuses are what a client goes by.
 NAME_TAKEN = 7502
@@ -41,6 +42,7 @@ class Databases:
 
     names: dict[str, str] = field(default_factory=dict)
     simulators: dict[str, D1Simulator] = field(default_factory=dict)
+    jurisdictions: dict[str, str | None] = field(default_factory=dict)
 
     async def answer(self, request: httpx.Request, path: str) -> httpx.Response:
         database_id, _, rest = path.removeprefix("/database").strip("/").partition("/")
@@ -57,16 +59,22 @@ class Databases:
             return succeeded()
         return succeeded(self._described(database_id))
 
-    def add(self, name: str) -> str:
+    def add(self, name: str, *, jurisdiction: str | None = None) -> str:
         """A new database, empty."""
         database_id = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}{len(self.names)}"))
         self.names[database_id] = name
+        self.jurisdictions[database_id] = jurisdiction
         self.simulators[database_id] = D1Simulator(database_id=database_id)
         return database_id
 
     def _described(self, database_id: str) -> dict[str, Any]:
-        name = self.names[database_id]
-        return {"uuid": database_id, "name": name, "version": "production", "file_size": 1_250_000}
+        return {
+            "uuid": database_id,
+            "name": self.names[database_id],
+            "version": "production",
+            "file_size": 1_250_000,
+            "jurisdiction": self.jurisdictions[database_id],
+        }
 
     def _listed(self, request: httpx.Request) -> httpx.Response:
         searched = request.url.params.get("name", "")
@@ -74,36 +82,47 @@ class Databases:
         return succeeded(_page(found, request))
 
     def _made(self, request: httpx.Request) -> httpx.Response:
-        name = json.loads(request.content)["name"]
-        if name in self.names.values():
+        wanted = json.loads(request.content)
+        if wanted["name"] in self.names.values():
             return failed(400, NAME_TAKEN, "A database with that name already exists")
-        return succeeded(self._described(self.add(name)))
+        made = self.add(wanted["name"], jurisdiction=wanted.get("jurisdiction"))
+        return succeeded(self._described(made))
 
 
 @dataclass(slots=True)
 class Buckets:
-    """`/r2/buckets`; `objects` are those of every bucket, as there is one at most."""
+    """`/r2/buckets`; `objects` are those of every bucket, as there is one at most.
+
+    A bucket is seen only by who names its jurisdiction.
+    """
 
     objects: Mapping[str, object]
-    names: list[str] = field(default_factory=list)
+    jurisdictions: dict[str, str | None] = field(default_factory=dict)
+    """The jurisdiction of each bucket, by name."""
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.jurisdictions)
 
     async def answer(self, request: httpx.Request, path: str) -> httpx.Response:
         name = path.removeprefix("/buckets").strip("/")
+        within = request.headers.get("cf-r2-jurisdiction")
+        seen = [each for each, place in self.jurisdictions.items() if place == within]
         if request.method == "GET":
             searched = request.url.params.get("name_contains", "")
-            found = [{"name": each} for each in self.names if searched in each]
+            found = [{"name": each} for each in seen if searched in each]
             return succeeded({"buckets": found})
         if request.method == "POST":
             made = json.loads(request.content)["name"]
-            if made in self.names:
+            if made in seen:
                 return failed(409, BUCKET_EXISTS, "The bucket you tried to create already exists")
-            self.names.append(made)
+            self.jurisdictions[made] = within
             return succeeded({"name": made, "creation_date": "2026-11-24T10:00:00.000Z"})
-        if name not in self.names:
+        if name not in seen:
             return failed(404, NO_SUCH_BUCKET, "The specified bucket does not exist.")
         if self.objects:
             return failed(409, BUCKET_NOT_EMPTY, "The bucket you tried to delete is not empty")
-        self.names.remove(name)
+        del self.jurisdictions[name]
         return succeeded({})
 
 
@@ -113,14 +132,15 @@ class Queues:
 
     simulator: QueuesSimulator = field(default_factory=QueuesSimulator)
     names: dict[str, str] = field(default_factory=dict)
+    jurisdictions: dict[str, str | None] = field(default_factory=dict)
+    consumers: Consumers = field(default_factory=Consumers)
 
     async def answer(self, request: httpx.Request, path: str) -> httpx.Response:
         queue_id, _, rest = path.strip("/").partition("/")
         if not queue_id and request.method == "GET":
-            found = [{"queue_id": key, "queue_name": name} for key, name in self.names.items()]
-            return succeeded(_page(found, request))
+            return self._listed(request)
         if not queue_id:
-            return self._made(json.loads(request.content)["queue_name"])
+            return self._made(json.loads(request.content))
         if queue_id in self.names and request.method == "DELETE" and not rest:
             del self.names[queue_id], self.simulator.queues[queue_id]
             return succeeded()
@@ -128,15 +148,37 @@ class Queues:
             backlog = len(self.simulator.queues[queue_id].messages)
             oldest = {"backlog_bytes": 0, "oldest_message_timestamp_ms": 0}
             return succeeded({"backlog_count": backlog, **oldest})
+        what, _, consumer_id = rest.partition("/")
+        if queue_id in self.names and what == "consumers":
+            return self.consumers.answer(request, queue_id, consumer_id)
         return await self.simulator.answer(request, path)
 
-    def _made(self, name: str) -> httpx.Response:
-        if name in self.names.values():
+    def _listed(self, request: httpx.Request) -> httpx.Response:
+        wanted = request.url.params.get_list("name")
+        found = [key for key, name in self.names.items() if not wanted or name in wanted]
+        return succeeded(_page([self._described(key) for key in found], request))
+
+    def _described(self, queue_id: str) -> dict[str, Any]:
+        return {
+            "queue_id": queue_id,
+            "queue_name": self.names[queue_id],
+            "jurisdiction": self.jurisdictions.get(queue_id),
+            "consumers": self.consumers.listed(queue_id),
+        }
+
+    def _made(self, wanted: Mapping[str, Any]) -> httpx.Response:
+        if wanted["queue_name"] in self.names.values():
             return failed(409, QUEUE_EXISTS, "Queue name is already taken")
+        made = self.add(wanted["queue_name"], jurisdiction=wanted.get("jurisdiction"))
+        return succeeded(self._described(made))
+
+    def add(self, name: str, *, jurisdiction: str | None = None) -> str:
+        """A new queue, empty; returns its id."""
         queue_id = uuid.uuid5(uuid.NAMESPACE_DNS, name).hex
         self.names[queue_id] = name
+        self.jurisdictions[queue_id] = jurisdiction
         self.simulator.queues[queue_id] = SimulatedQueue()
-        return succeeded({"queue_id": queue_id, "queue_name": name})
+        return queue_id
 
 
 @dataclass(slots=True)
@@ -169,10 +211,13 @@ class Resources:
     r2: R2Simulator = field(default_factory=R2Simulator)
     queues: Queues = field(default_factory=Queues)
     gateways: Gateways = field(default_factory=Gateways)
+    workers: WorkersSimulator = field(default_factory=WorkersSimulator)
     buckets: Buckets = field(init=False)
+    notifications: EventNotifications = field(init=False)
 
     def __post_init__(self) -> None:
         self.buckets = Buckets(self.r2.stored.objects)
+        self.notifications = EventNotifications(self.queues.names)
 
     def serve(self, account: SimulatedAccount) -> None:
         account.register("d1", self.databases)
@@ -180,6 +225,8 @@ class Resources:
         account.register("r2", self.buckets)
         account.register("queues", self.queues)
         account.register("ai-gateway", self.gateways)
+        account.register("workers", self.workers)
+        account.register("event_notifications", self.notifications)
 
     def close(self) -> None:
         for simulator in self.databases.simulators.values():

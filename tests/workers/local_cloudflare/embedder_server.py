@@ -13,7 +13,8 @@ from dome_mcp.backends.embedded.models import describe
 
 
 @cache
-def _carried_model() -> OnnxModel:
+def carried_model() -> OnnxModel:
+    """The model that comes with DOME, loaded once."""
     return OnnxModel(describe(None, cache=Path()))
 
 
@@ -22,7 +23,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         texts = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        vectors = [vector.tolist() for vector in _carried_model().embed(texts)]
+        vectors = [vector.tolist() for vector in carried_model().embed(texts)]
         body = json.dumps(vectors).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))

@@ -2,7 +2,7 @@
 
 It is made once a session, which takes a second. Databases and buckets are few, and lent in turn:
 `lend_database` and `lend_bucket` empty what they lend, so that a request that a test abandoned has
-long ended when its database is emptied again.
+long ended when its database is emptied again. More can be made over the API, under any name.
 """
 
 import hashlib
@@ -28,10 +28,16 @@ LAUNCHER = Path(__file__).with_name("launcher.mjs")
 ACCOUNT_ID = "0123456789abcdef0123456789abcdef"
 TOKEN = "a-token-for-tests-only"  # noqa: S105 - opens nothing
 TOKEN_ID = "fedcba9876543210fedcba9876543210"  # noqa: S105 - a name
+D1_TOKEN = "a-token-that-may-use-d1-only"  # noqa: S105 - opens nothing
 DATABASES = tuple(str(UUID(int=number)) for number in range(1, 9))
 BUCKETS = ("originals-1", "originals-2", "originals-3", "originals-4")
-QUEUES = tuple(f"{number:032x}" for number in (1, 2))
+QUEUES = tuple(f"{number:032x}" for number in (1, 2, 3))
 
+_TOKENS = {
+    TOKEN: {"id": TOKEN_ID, "services": None},
+    D1_TOKEN: {"id": TOKEN_ID[::-1], "services": ["d1"]},
+}
+_CREATED = "2026-11-24T00:00:00.000Z"
 _START_SECONDS = 60
 _STOP_SECONDS = 20
 _ANSWER_SECONDS = 30
@@ -60,6 +66,12 @@ class LocalCloudflare:
         """The secret access key that belongs to TOKEN_ID."""
         return hashlib.sha256(TOKEN.encode()).hexdigest()
 
+    def client(self) -> httpx.AsyncClient:
+        """A client with the token, whose paths start after the account."""
+        root = f"{self.account.base_url}/accounts/{ACCOUNT_ID}/"
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        return httpx.AsyncClient(base_url=root, headers=headers, timeout=_ANSWER_SECONDS)
+
     def lend_database(self) -> str:
         """The id of a D1 database with nothing in it."""
         database = next(self._databases)
@@ -76,22 +88,68 @@ class LocalCloudflare:
         """How old a mutation of a Vectorize index must be before it counts; at first 0."""
         self._local(f"vectorize/{index}/delay", {"delay_ms": milliseconds})
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What DOME is told to find it, as environment variables."""
+        return {
+            "CLOUDFLARE_ACCOUNT_ID": ACCOUNT_ID,
+            "CLOUDFLARE_API_TOKEN": TOKEN,
+            "DOME_CLOUDFLARE_BASE_URL": self.account.base_url,
+            "DOME_R2_ENDPOINT": self.s3_endpoint,
+        }
+
+    def calls(self) -> list[str]:
+        """Every request since `forget_calls`, as `POST /d1/database/…`; S3's start with `/s3/`."""
+        return self._client.get(f"{self.url}/local/calls").raise_for_status().json()
+
+    def forget_calls(self) -> None:
+        self._client.delete(f"{self.url}/local/calls").raise_for_status()
+
     def _local(self, path: str, body: object = None) -> None:
         self._client.post(f"{self.url}/local/{path}", json=body).raise_for_status()
 
 
+def for_tests() -> dict[str, list[dict[str, object]]]:
+    """The resources that the tests of drivers share, by kind."""
+    consumer = {"consumer_id": "pulls", "created_on": _CREATED, "type": "http_pull", "settings": {}}
+    return {
+        "databases": [_made(each) for each in DATABASES],
+        "buckets": [{**_made(each), "location": "weur"} for each in BUCKETS],
+        "queues": [{**_made(each), "consumers": [consumer]} for each in QUEUES],
+        "gateways": [],
+    }
+
+
+def _made(name: str) -> dict[str, object]:
+    return {"id": name, "name": name, "created": _CREATED}
+
+
+NOTHING: dict[str, list[dict[str, object]]] = {
+    kind: [] for kind in ("databases", "buckets", "queues", "gateways")
+}
+"""The resources of an account that is new."""
+
+
 @contextmanager
-def local_cloudflare(folder: Path, *, embedder: str) -> Iterator[LocalCloudflare]:
-    """Runs it, its data in `folder`; `embedder` is where the texts for Workers AI go."""
+def local_cloudflare(
+    folder: Path,
+    *,
+    embedder: str,
+    resources: dict[str, list[dict[str, object]]] = NOTHING,
+    port: int = 0,
+) -> Iterator[LocalCloudflare]:
+    """Runs it on a port, 0 for a free one, its data in `folder`.
+
+    `embedder` is where the texts for Workers AI go. A folder that was used before has its own
+    resources; a new one begins with those given.
+    """
     settings = {
         "account": ACCOUNT_ID,
-        "token": TOKEN,
-        "token_id": TOKEN_ID,
-        "databases": DATABASES,
-        "buckets": BUCKETS,
-        "queues": QUEUES,
+        "tokens": _TOKENS,
         "embedder": embedder,
         "folder": str(folder),
+        "port": port,
+        "resources": resources,
     }
     environment = node_environment()
     miniflare = installed(PACKAGES).parent / "miniflare/dist/src/index.js"
@@ -99,7 +157,10 @@ def local_cloudflare(folder: Path, *, embedder: str) -> Iterator[LocalCloudflare
     pipe = subprocess.PIPE
     with (
         httpx.Client(timeout=_ANSWER_SECONDS) as client,
-        subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process,
+        # In a session of its own, so that Ctrl-C reaches who started it, and that one ends it.
+        subprocess.Popen(
+            command, env=environment, stdin=pipe, stdout=pipe, text=True, start_new_session=True
+        ) as process,
     ):
         try:
             yield LocalCloudflare(_started(process, settings), process.pid, client)

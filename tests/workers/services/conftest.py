@@ -1,6 +1,11 @@
-"""The services on D1, Vectorize and R2, with the small embedder of their tests."""
+"""The services on D1, Vectorize and R2, with the small embedder of their tests; and, as a `site`,
+on nothing but Cloudflare, with a Vectorize that lags."""
 
+import ssl
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -13,9 +18,10 @@ from dome_mcp.backends.cloudflare.r2_requests import Bucket
 from dome_mcp.backends.cloudflare.vectorize_index import VectorizeIndex
 from dome_mcp.core.ports import Ports
 from dome_mcp.store.schema import migrate
+from tests.services.clouds import LAG_SECONDS, MODEL, NewSite, Place, Site
 from tests.services.conftest import WordEmbedder
 from tests.workers.indexes import vectorize_index, vectors_on
-from tests.workers.local_cloudflare.running import TOKEN, TOKEN_ID, LocalCloudflare
+from tests.workers.local_cloudflare.running import QUEUES, TOKEN, TOKEN_ID, LocalCloudflare
 
 
 @pytest.fixture
@@ -44,3 +50,53 @@ async def ports(
     bucket = Bucket(cloudflare.s3_endpoint, cloudflare.lend_bucket(), key)
     async with R2Blobs.open(bucket, transport=transport) as blobs:
         yield Ports(database, vectors, blobs, embedder)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSite:
+    """An empty DOME on the local Cloudflare (see `Site`)."""
+
+    cloudflare: LocalCloudflare
+    place: Place
+
+    def let_the_lag_pass(self) -> None:
+        self.cloudflare.delay_mutations(self.place.index, 0)
+
+    def lag_again(self) -> None:
+        self.cloudflare.delay_mutations(self.place.index, int(LAG_SECONDS * 1000))
+
+
+def _without_tls() -> httpx.AsyncHTTPTransport:
+    return httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+
+
+@pytest.fixture
+def new_site(cloudflare: LocalCloudflare, api: CloudflareApi) -> NewSite:
+    """A way to empty DOMEs, each with a database, a bucket and an index of its own."""
+
+    @asynccontextmanager
+    async def made() -> AsyncIterator[LocalSite]:
+        async with vectorize_index(api, dimensions=MODEL.dimensions) as name:
+            await VectorizeIndex(api, name).info()  # its metadata indexes take effect
+            place = Place(
+                account=cloudflare.account,
+                database_id=cloudflare.lend_database(),
+                index=name,
+                bucket=Bucket(
+                    cloudflare.s3_endpoint, cloudflare.lend_bucket(), access_key(TOKEN_ID, TOKEN)
+                ),
+                queue_id=QUEUES[2],  # where a companion that dies may leave messages
+                transport=_without_tls,
+                clock=lambda: datetime.now(UTC),
+            )
+            site = LocalSite(cloudflare, place)
+            site.lag_again()
+            yield site
+
+    return made
+
+
+@pytest.fixture
+async def site(new_site: NewSite) -> AsyncIterator[Site]:
+    async with new_site() as made:
+        yield made

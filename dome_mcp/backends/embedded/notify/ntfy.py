@@ -2,7 +2,7 @@
 
 import json
 
-from dome_mcp.backends.embedded.notify.posting import Poster, require_taken
+from dome_mcp.backends.embedded.notify.replies import Posting, require_taken
 from dome_mcp.backends.embedded.notify.wording import (
     cut,
     details,
@@ -31,7 +31,7 @@ class NtfyNotifier:
 
     kind = "ntfy"
 
-    def __init__(self, poster: Poster) -> None:
+    def __init__(self, poster: Posting) -> None:
         self._poster = poster
 
     async def notify(self, notice: Notice, channel: Channel, *, idempotency_key: str) -> str:

@@ -12,10 +12,11 @@ from dome_mcp.backends.embedded.notify.desktop import DesktopNotifier
 from dome_mcp.backends.embedded.notify.email import EmailNotifier, LookUp
 from dome_mcp.backends.embedded.notify.ntfy import NtfyNotifier
 from dome_mcp.backends.embedded.notify.posting import Connect, Poster
+from dome_mcp.backends.embedded.notify.pushes import WebPushNotifier
 from dome_mcp.backends.embedded.notify.routed_mail import RoutedMail
 from dome_mcp.backends.embedded.notify.slack import SlackNotifier
 from dome_mcp.backends.embedded.notify.webhook import WebhookNotifier
-from dome_mcp.backends.embedded.notify.webpush import WebPushNotifier
+from dome_mcp.backends.embedded.notify.webpush import VapidSeal
 from dome_mcp.core.ports import Notifier
 
 # Their records repeat whole addresses, and with them what lets one in.
@@ -63,7 +64,7 @@ def notifiers(options: NotifyOptions) -> Mapping[str, Notifier]:
         SlackNotifier(poster),
         NtfyNotifier(poster),
         WebhookNotifier(poster, clock=clock),
-        WebPushNotifier(poster, home=options.home, clock=clock),
+        WebPushNotifier(poster, VapidSeal(options.home, clock=clock)),
         AppriseNotifier(timeout_seconds=seconds),
     ]
     if desktop.is_available():

@@ -3,7 +3,7 @@
 import json
 import re
 
-from dome_mcp.backends.embedded.notify.posting import Poster, require_taken
+from dome_mcp.backends.embedded.notify.replies import Posting, require_taken
 from dome_mcp.backends.embedded.notify.wording import details, fitted, headline, key_digest, plain
 from dome_mcp.core.agenda import Channel, Notice
 
@@ -18,7 +18,7 @@ class SlackNotifier:
 
     kind = "slack"
 
-    def __init__(self, poster: Poster) -> None:
+    def __init__(self, poster: Posting) -> None:
         self._poster = poster
 
     async def notify(self, notice: Notice, channel: Channel, *, idempotency_key: str) -> str:

@@ -7,16 +7,16 @@ encrypts and signs goes out by posting.py, which checks where.
 import os
 import secrets
 from base64 import urlsafe_b64encode
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from py_vapid import Vapid, VapidException
 from pywebpush import WebPusher, WebPushException
 
+from dome_mcp.backends.embedded.notify.pushes import damaged_subscription
 from dome_mcp.core.channels import PushSubscription
 from dome_mcp.core.errors import DeliveryFailed
 
@@ -56,22 +56,12 @@ def encrypt(content: bytes, subscription: PushSubscription) -> bytes:
         pusher = WebPusher({"endpoint": subscription.endpoint, "keys": keys})
         return bytes(pusher.encode(content)["body"])
     except (ValueError, TypeError, WebPushException) as error:
-        raise DeliveryFailed(
-            "The browser's subscription is damaged.",
-            "Add the channel again with `dome-mcp channel add NAME --webpush --replace`.",
-            retryable=False,
-        ) from error
+        raise damaged_subscription() from error
 
 
-def authorization(endpoint: str, keys: Keys, *, contact: str, expires_at: datetime) -> str:
+def authorization(claims: Mapping[str, str | int], keys: Keys) -> str:
     """The `Authorization` header that says to a push service who sends (RFC 8292)."""
-    parts = urlsplit(endpoint)
-    claims = {
-        "aud": f"{parts.scheme}://{parts.netloc}",
-        "sub": contact,
-        "exp": int(expires_at.timestamp()),
-    }
-    return keys.sign(claims)["Authorization"]
+    return keys.sign(dict(claims))["Authorization"]
 
 
 def public_key(keys: Keys) -> str:

@@ -3,10 +3,10 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from dome_mcp.backends.embedded.notify.posting import Poster, require_taken
+from dome_mcp.backends.embedded.notify.replies import Posting, require_taken
 from dome_mcp.backends.embedded.notify.wording import plain
 from dome_mcp.core.agenda import Channel, Notice
 from dome_mcp.core.channels import SECRET, option
@@ -19,13 +19,20 @@ class WebhookNotifier:
 
     kind = "webhook"
 
-    def __init__(self, poster: Poster, *, clock: Callable[[], datetime]) -> None:
+    def __init__(self, poster: Posting, *, clock: Callable[[], datetime]) -> None:
         self._poster = poster
         self._clock = clock
 
     async def notify(self, notice: Notice, channel: Channel, *, idempotency_key: str) -> str:
         """See `Notifier`."""
-        content = json.dumps(_message(notice, idempotency_key), ensure_ascii=False).encode()
+        message = _message(notice, idempotency_key)
+        return await self.tell(message, channel, idempotency_key=idempotency_key)
+
+    async def tell(
+        self, message: Mapping[str, object], channel: Channel, *, idempotency_key: str
+    ) -> str:
+        """Posts a message of any `type`, signed as notices are; the rest is as for `notify`."""
+        content = json.dumps(message, ensure_ascii=False).encode()
         headers = {"Idempotency-Key": idempotency_key}
         if secret := option(channel, SECRET):
             headers[SIGNATURE_HEADER] = signature(content, secret, at=self._clock())

@@ -1,35 +1,60 @@
-// D1 over its REST paths: `/query` and `/raw`, one statement or a `batch`, which is a transaction.
-// Source: https://developers.cloudflare.com/api/resources/d1/ (2026-11).
+// D1 over its REST paths: databases, and `/query` and `/raw` in them, one statement or a `batch`,
+// which is a transaction. Source: https://developers.cloudflare.com/api/resources/d1/ (2026-11).
 
+import { dropping, now, paged, putting, requireFreeName } from "./changes.mjs";
 import { noRoute, readJson, Refusal, success } from "./envelope.mjs";
 
 const SQL_ERROR = 7500;
 const NOT_FOUND = 7404;
+const NAME_TAKEN = 7502;
+const NAME = {
+  form: /^[A-Za-z0-9_-]{1,64}$/,
+  taken: new Refusal(400, NAME_TAKEN, "A database with that name already exists."),
+};
 
 const FORMATS = { query: asObjects, raw: asRaw };
 
 /** Answers `/d1/database[/{id}[/query|/raw]]`. */
 export async function answerD1(request, [, id, verb], { env, bound }) {
   const { databases } = env.SETTINGS;
-  if (id === undefined && request.method === "GET") return list(request, databases);
+  if (id === undefined) return answerAll(request, databases);
   const database = bound(env, "D1", databases, id);
   if (database === undefined) throw new Refusal(404, NOT_FOUND, "The database does not exist.");
-  if (verb === undefined && request.method === "GET") return success(described(id));
+  if (verb === undefined) {
+    const record = databases.find((each) => each.id === id);
+    return answerOne(request, record, database);
+  }
   if (request.method !== "POST" || FORMATS[verb] === undefined) throw noRoute();
   const body = await readJson(request);
   const results = await run(database, body.batch ?? [body]);
   return success(results.map(FORMATS[verb]));
 }
 
-function list(request, databases) {
-  const name = new URL(request.url).searchParams.get("name");
-  const found = databases.filter((id) => name === null || name === id).map(described);
-  const info = { page: 1, per_page: 100, count: found.length, total_count: found.length };
-  return success(found, info);
+async function answerAll(request, databases) {
+  if (request.method === "GET") {
+    const searched = new URL(request.url).searchParams.get("name") ?? "";
+    const found = databases.filter(({ name }) => name.includes(searched));
+    return success(...paged(request, found, described));
+  }
+  if (request.method !== "POST") throw noRoute();
+  const { name, jurisdiction = null } = await readJson(request);
+  requireFreeName(name, databases.some((each) => each.name === name), NAME);
+  const record = { id: crypto.randomUUID(), name, jurisdiction, created: now() };
+  return putting("databases", record, success(described(record)));
 }
 
-function described(id) {
-  return { uuid: id, name: id, version: "production", created_at: "2026-11-24T00:00:00.000Z" };
+async function answerOne(request, record, database) {
+  if (request.method === "GET") {
+    const [{ meta }] = await run(database, [{ sql: "SELECT 1" }]);
+    return success({ ...described(record), file_size: meta.size_after });
+  }
+  if (request.method !== "DELETE") throw noRoute();
+  await emptyDatabase(database); // its file stays in the folder
+  return dropping("databases", record.id, success(null));
+}
+
+function described({ id, name, jurisdiction = null, created }) {
+  return { uuid: id, name, jurisdiction, version: "production", created_at: created };
 }
 
 /** The results of statements that run as one transaction, each with its columns and rows. */

@@ -4,6 +4,7 @@
 import { answerAi } from "./ai.mjs";
 import { answerD1, emptyDatabase } from "./d1.mjs";
 import { failure, noRoute, Refusal, success } from "./envelope.mjs";
+import { answerGateways } from "./gateways.mjs";
 import { answerQueues, deliver } from "./queues.mjs";
 import { answerR2, emptyBucket } from "./r2.mjs";
 
@@ -12,33 +13,49 @@ export { Vectorize } from "./vectorize.mjs";
 
 const API = "/client/v4/";
 
-const SERVICES = { ai: answerAi, d1: answerD1, queues: answerQueues, r2: answerR2 };
+const SERVICES = {
+  ai: answerAi,
+  "ai-gateway": answerGateways,
+  d1: answerD1,
+  queues: answerQueues,
+  r2: answerR2,
+  vectorize: (request, _, { env }) => vectorize(env).fetch(request),
+};
 
 /** The one object that holds all indexes. */
 function vectorize(env) {
   return env.VECTORIZE.get(env.VECTORIZE.idFromName("all"));
 }
 
-/** The binding of a database, bucket or queue, undefined where there is none of that name. */
-function binding(env, prefix, names, name) {
-  const place = names.indexOf(name);
+/** The binding of a database, bucket or queue, undefined where there is none of that id. */
+function binding(env, prefix, records, wanted) {
+  const place = records.findIndex(({ id }) => id === wanted);
   return place < 0 ? undefined : env[`${prefix}_${place}`];
 }
 
+/** What is known of a request's token: its id and the services it may use, null for all. */
+function tokenOf(request, { tokens }) {
+  const [, value] = /^Bearer (.+)$/.exec(request.headers.get("authorization")) ?? [];
+  if (!Object.hasOwn(tokens, value)) throw unauthorised(401);
+  return tokens[value];
+}
+
+/** No such token, or, of the status 403, none that may do this. */
+function unauthorised(status) {
+  return new Refusal(status, 10000, "Authentication error");
+}
+
 async function answerApi(request, env, path) {
-  const { account, token, token_id: tokenId } = env.SETTINGS;
-  if (request.headers.get("authorization") !== `Bearer ${token}`) {
-    throw new Refusal(401, 10000, "Authentication error");
-  }
-  if (path === "user/tokens/verify") return success({ id: tokenId, status: "active" });
+  const token = tokenOf(request, env.SETTINGS);
+  if (path === "user/tokens/verify") return success({ id: token.id, status: "active" });
   const [accounts, accountId, service, ...rest] = path.split("/");
-  if (accounts !== "accounts" || accountId !== account) throw noRoute();
+  if (accounts !== "accounts" || accountId !== env.SETTINGS.account) throw noRoute();
   if (service === "tokens" && rest.join("/") === "verify") {
-    return success({ id: tokenId, status: "active" });
+    return success({ id: token.id, status: "active" });
   }
-  if (service === "vectorize") return vectorize(env).fetch(request);
   const answer = SERVICES[service];
   if (answer === undefined) throw noRoute();
+  if (token.services !== null && !token.services.includes(service)) throw unauthorised(403);
   return answer(request, rest, { env, bound: binding });
 }
 

@@ -5,10 +5,13 @@
 
 import { DurableObject } from "cloudflare:workers";
 
+import { dropping, now, paged, putting, requireFreeName } from "./changes.mjs";
+import { answerConsumers, NOT_PULLED, PULLED } from "./consumers.mjs";
 import { noRoute, readJson, Refusal, success } from "./envelope.mjs";
 
 const NOT_FOUND = 11000;
 const TOO_MUCH = 11001;
+const EXISTS = 11009;
 
 const MAX_BATCH_MESSAGES = 100;
 const MAX_BATCH_BYTES = 256_000;
@@ -17,35 +20,71 @@ const MAX_PULLED = 100;
 const DEFAULT_PULLED = 5;
 const DEFAULT_VISIBILITY_MS = 30_000;
 
-/** Answers `/queues[/{id}[/messages[/batch|/pull|/ack]]]`; a queue's id is its name. */
-export async function answerQueues(request, [name, ...verbs], { env, bound }) {
+const NAME = {
+  form: /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/,
+  taken: new Refusal(409, EXISTS, "Queue name is already taken."),
+};
+
+/** Answers `/queues[/{id}[/metrics|/consumers[/{id}]|/messages[/batch|/pull|/ack]]]`. */
+export async function answerQueues(request, [id, ...verbs], { env, bound }) {
   const { queues } = env.SETTINGS;
-  if (name === undefined && request.method === "GET") return success(queues.map(described));
-  const queue = bound(env, "QUEUE", queues, name);
+  if (id === undefined) return answerAll(request, queues);
+  const queue = bound(env, "QUEUE", queues, id);
   if (queue === undefined) throw new Refusal(404, NOT_FOUND, "The queue does not exist.");
-  if (verbs.length === 0 && request.method === "GET") return success(described(name));
-  if (request.method !== "POST") throw noRoute();
-  const body = await readJson(request);
-  switch (verbs.join("/")) {
-    case "messages":
-      return publish(queue, [body], body.delay_seconds);
-    case "messages/batch":
-      return publish(queue, body.messages, body.delay_seconds);
-    case "messages/pull":
-      return success(await inbox(env, name).pull(body));
-    case "messages/ack":
-      return success(await inbox(env, name).settle(body));
+  const record = queues.find((each) => each.id === id);
+  if (verbs[0] === "consumers") return answerConsumers(request, record, verbs[1]);
+  switch (`${request.method} ${verbs.join("/")}`) {
+    case "GET ":
+      return success(described(record));
+    case "GET metrics":
+      return success(await inbox(env, id).metrics());
+    case "DELETE ":
+      await inbox(env, id).empty();
+      return dropping("queues", id, success(null));
+    case "POST messages":
+      return publish(queue, [await readJson(request)]);
+    case "POST messages/batch":
+      return publishBatch(queue, await readJson(request));
+    case "POST messages/pull":
+      if (!record.consumers.some(({ type }) => type === PULLED)) throw NOT_PULLED;
+      return success(await inbox(env, id).pull(await readJson(request)));
+    case "POST messages/ack":
+      return success(await inbox(env, id).settle(await readJson(request)));
     default:
       throw noRoute();
   }
 }
 
-function described(name) {
-  return { queue_id: name, queue_name: name, producers_total_count: 1, consumers_total_count: 1 };
+async function answerAll(request, queues) {
+  if (request.method === "GET") return success(...paged(request, queues, described));
+  if (request.method !== "POST") throw noRoute();
+  const { queue_name: name, jurisdiction = null } = await readJson(request);
+  requireFreeName(name, queues.some((each) => each.name === name), NAME);
+  const id = crypto.randomUUID().replaceAll("-", "");
+  const record = { id, name, jurisdiction, created: now(), consumers: [] };
+  return putting("queues", record, success(described(record)));
+}
+
+function described({ id, name, jurisdiction = null, created, consumers }) {
+  return {
+    queue_id: id,
+    queue_name: name,
+    jurisdiction,
+    created_on: created,
+    modified_on: created,
+    producers_total_count: 0,
+    producers: [],
+    consumers_total_count: consumers.length,
+    consumers,
+  };
 }
 
 function inbox(env, name) {
   return env.INBOXES.get(env.INBOXES.idFromName(name));
+}
+
+async function publishBatch(queue, { messages, delay_seconds: delaySeconds }) {
+  return publish(queue, messages, delaySeconds);
 }
 
 async function publish(queue, messages, delaySeconds) {
@@ -152,6 +191,20 @@ export class Inbox extends DurableObject {
       );
     }
     return { ackCount, retryCount, warnings };
+  }
+
+  metrics() {
+    const [{ count, bytes, oldest }] = this.sql
+      .exec(
+        `SELECT count(*) AS count, coalesce(sum(length(CAST(body AS BLOB))), 0) AS bytes,
+          coalesce(min(timestamp_ms), 0) AS oldest FROM messages`,
+      )
+      .toArray();
+    return { backlog_count: count, backlog_bytes: bytes, oldest_message_timestamp_ms: oldest };
+  }
+
+  empty() {
+    this.sql.exec("DELETE FROM messages");
   }
 
   #count() {

@@ -1,31 +1,71 @@
-// R2's objects over the v4 REST paths; the S3 endpoint is Miniflare's own.
+// R2's buckets and objects over the v4 REST paths; the S3 endpoint is Miniflare's own.
 // Source: https://developers.cloudflare.com/api/resources/r2/ (2026-11).
 
-import { noRoute, Refusal, success } from "./envelope.mjs";
+import { dropping, now, putting, requireFreeName } from "./changes.mjs";
+import { noRoute, readJson, Refusal, success } from "./envelope.mjs";
 
+const EXISTS = 10004;
 const NO_BUCKET = 10006;
 const NO_OBJECT = 10007;
+const NOT_EMPTY = 10008;
 const PAGE = 1000;
 
 const MISSING = "The specified bucket does not exist.";
+const NAME = {
+  form: /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/,
+  taken: new Refusal(409, EXISTS, "The bucket you tried to create already exists."),
+};
 
-/** Answers `/r2/buckets[/{bucket}[/objects[/{key}]]]`; a key's slashes are not encoded. */
+/**
+ * Answers `/r2/buckets[/{bucket}[/objects[/{key}]]]`; a key's slashes are not encoded. A bucket is
+ * seen only by who names its jurisdiction; unlike there, no two of them have the same name.
+ */
 export async function answerR2(request, [, name, objects, ...segments], { env, bound }) {
   const { buckets } = env.SETTINGS;
-  if (name === undefined && request.method === "GET") {
-    return success({ buckets: buckets.map(described) });
+  if (name === undefined) return answerAll(request, buckets);
+  const record = buckets.find(({ id }) => id === name);
+  if (record === undefined || withinOf(record) !== asked(request)) {
+    throw new Refusal(404, NO_BUCKET, MISSING);
   }
   const bucket = bound(env, "R2", buckets, name);
-  if (bucket === undefined) throw new Refusal(404, NO_BUCKET, MISSING);
-  if (objects === undefined && request.method === "GET") return success(described(name));
+  if (objects === undefined) return answerOne(request, record, bucket);
   if (objects !== "objects") throw noRoute();
   if (segments.length === 0) return list(request, bucket);
   return answerObject(request, bucket, segments.map(decodeURIComponent).join("/"));
 }
 
-function described(name) {
-  const created = { creation_date: "2026-11-24T00:00:00.000Z", location: "weur" };
-  return { name, ...created, storage_class: "Standard" };
+const ANYWHERE = "default";
+
+/** The jurisdiction that a request is about. */
+const asked = (request) => request.headers.get("cf-r2-jurisdiction") ?? ANYWHERE;
+
+const withinOf = ({ jurisdiction = ANYWHERE }) => jurisdiction;
+
+async function answerAll(request, buckets) {
+  if (request.method === "GET") {
+    const searched = new URL(request.url).searchParams.get("name_contains") ?? "";
+    const seen = buckets.filter((each) => withinOf(each) === asked(request));
+    return success({ buckets: seen.filter(({ id }) => id.includes(searched)).map(described) });
+  }
+  if (request.method !== "POST") throw noRoute();
+  const { name, locationHint = "weur" } = await readJson(request);
+  requireFreeName(name, buckets.some(({ id }) => id === name), NAME);
+  const within = { jurisdiction: asked(request), location: locationHint };
+  const record = { id: name, ...within, created: now() };
+  return putting("buckets", record, success(described(record)));
+}
+
+async function answerOne(request, record, bucket) {
+  if (request.method === "GET") return success(described(record));
+  if (request.method !== "DELETE") throw noRoute();
+  const { objects } = await bucket.list({ limit: 1 });
+  if (objects.length > 0) throw new Refusal(409, NOT_EMPTY, "The bucket is not empty.");
+  return dropping("buckets", record.id, success({}));
+}
+
+function described({ id, location, created, ...within }) {
+  const where = { jurisdiction: withinOf(within), location };
+  return { name: id, creation_date: created, ...where, storage_class: "Standard" };
 }
 
 async function answerObject(request, bucket, key) {

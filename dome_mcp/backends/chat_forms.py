@@ -20,6 +20,10 @@ from dome_mcp.core.model import Completion, Turn
 BACKEND = "language model"
 Json = dict[str, Any]
 
+THINKING_TOKENS = 2000
+"""What a model of OpenAI's may think before its message: it counts the two as one, and one that
+has used up its tokens by thinking says nothing."""
+
 _DATA = "data:"
 _DONE = "[DONE]"
 _CUT_OFF_REASONS = frozenset({"length", "max_tokens"})
@@ -130,7 +134,7 @@ def _data_of(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _openai_body(prompt: Prompt) -> Json:
-    return {**_chat_body(prompt), "max_completion_tokens": prompt.max_tokens}
+    return {**_chat_body(prompt), "max_completion_tokens": prompt.max_tokens + THINKING_TOKENS}
 
 
 def _compatible_body(prompt: Prompt) -> Json:

@@ -1,0 +1,3 @@
+"""Repeated requests as the Worker serves them (see conftest.py)."""
+
+from tests.remote.rest.test_repeating import *  # noqa: F403 - pytest collects the suite from here

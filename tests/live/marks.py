@@ -1,0 +1,5 @@
+"""The marks of every module of live tests."""
+
+import pytest
+
+LIVE = [pytest.mark.live, pytest.mark.anyio, pytest.mark.usefixtures("budget")]

@@ -1,0 +1,1 @@
+"""The Worker that serves the REST API."""

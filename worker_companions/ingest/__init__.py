@@ -1,0 +1,1 @@
+"""The Worker that takes documents in."""
