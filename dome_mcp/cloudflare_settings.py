@@ -137,20 +137,22 @@ class Read(Protocol):
 def read_cloudflare(read: Read, *, backend: Backend) -> CloudflareSettings:
     """The settings of the Cloudflare backend; a port that has none of its own is on `backend`."""
     parsers: dict[str, Callable[[str], Any]] = {
-        "cloudflare_account_id": _or_none(_matching(_HEX_ID, "an id")),
+        "cloudflare_account_id": _or_none(parse.matching(_HEX_ID, "an id")),
         "cloudflare_api_token": _or_none(credential),
         "cloudflare_base_url": api_url,
-        "d1_database_id": _matching(_UUID, "a database's id such as 0f1e2d3c-… (not its name)"),
-        "vectorize_index": _matching(_NAME, "the name of an index"),
-        "r2_bucket": _matching(_BUCKET, "the name of a bucket"),
+        "d1_database_id": parse.matching(
+            _UUID, "a database's id such as 0f1e2d3c-… (not its name)"
+        ),
+        "vectorize_index": parse.matching(_NAME, "the name of an index"),
+        "r2_bucket": parse.matching(_BUCKET, "the name of a bucket"),
         "r2_endpoint": api_url,
         "r2_jurisdiction": jurisdiction,
         "r2_access_key_id": credential_id,
         "r2_secret_access_key": credential,
-        "queue_id": _matching(_HEX_ID, "a queue's id: 32 digits and a to f (not its name)"),
-        "ai_gateway": _matching(_NAME, "the name of a gateway"),
+        "queue_id": parse.matching(_HEX_ID, "a queue's id: 32 digits and a to f (not its name)"),
+        "ai_gateway": parse.matching(_NAME, "the name of a gateway"),
         "ai_gateway_url": api_url,
-        "email_sender": _matching(_ADDRESS, "an address such as dome@example.com"),
+        "email_sender": parse.matching(_ADDRESS, "an address such as dome@example.com"),
         "convert": _convert,
     }
     default = CloudflareSettings()
@@ -284,15 +286,6 @@ def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 def _convert(text: str) -> Convert:
     return parse.choice(text.lower(), ("off", "cloudflare"))
-
-
-def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
-    def parse_text(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise InvalidInput(f"{text!r} is not {what}")
-        return text
-
-    return parse_text
 
 
 def _listed(names: list[str]) -> str:

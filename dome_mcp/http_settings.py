@@ -105,8 +105,8 @@ def read_http(read: Read) -> HttpSettings:
         "oidc_issuer": issuer,
         "oidc_audience": str,
         "oidc_jwks_url": issuer,
-        "oidc_header": _matching(_HEADER, "the name of a header"),
-        "oidc_user_claim": _matching(_CLAIM, "the name of a claim"),
+        "oidc_header": parse.matching(_HEADER, "the name of a header"),
+        "oidc_user_claim": parse.matching(_CLAIM, "the name of a claim"),
         "oidc_default_scopes": parse_scopes,
         "oidc_signup": parse.boolean,
     }
@@ -162,12 +162,3 @@ def issuer(text: str) -> str:
 def _listed(each: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
     """Several values with commas or spaces between them."""
     return lambda text: tuple(each(part) for part in text.replace(",", " ").split())
-
-
-def _matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
-    def parse_text(text: str) -> str:
-        if not pattern.fullmatch(text):
-            raise InvalidInput(f"{text!r} is not {what}")
-        return text
-
-    return parse_text

@@ -75,6 +75,17 @@ def boolean(text: str) -> bool:
     return _BOOLEANS[text.lower()]
 
 
+def matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
+    """The text itself, which the whole pattern matches; `what` is what it has to be."""
+
+    def parse_text(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise InvalidInput(f"{text!r} is not {what}")
+        return text
+
+    return parse_text
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:

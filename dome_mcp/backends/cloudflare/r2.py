@@ -209,8 +209,8 @@ class R2Blobs:
                 for number, start in enumerate(range(0, len(data), PART_BYTES), start=1)
             ]
             await self._complete(key, etags, upload, sha256)
-        except BaseException:
-            # R2 would keep and bill the parts for seven days. When the wait is cancelled too.
+        except BaseException:  # raised again, a cancelled wait too
+            # R2 would keep and bill the parts for seven days.
             with anyio.move_on_after(_ABORT_SECONDS, shield=True), suppress(BackendError):
                 await self._requests.send("DELETE", key, operation="put", query=upload)
             raise

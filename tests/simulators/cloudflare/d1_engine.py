@@ -123,7 +123,7 @@ class D1Engine:
         try:
             yield
             self._run_own("COMMIT")
-        except BaseException:
+        except BaseException:  # raised again, whatever it was
             if self._connection.in_transaction:
                 self._run_own("ROLLBACK")
             raise
