@@ -135,13 +135,15 @@ def passed(schedule: Schedule, since: datetime, until: datetime) -> Passed:
         only = {at for at in _instants_from(schedule, schedule.start) if since < at <= until}
         return Passed(len(only), max(only, default=None))
     excluded = _excluded(schedule, zone)
-    end = min(to_wall(until, zone), last_wall(rule, schedule.start) or datetime.max)
-    # The day before as well: a gap may have moved its wall times past midnight.
+    end = last_wall(rule, schedule.start) or datetime.max
+    # A day more at both ends: where clocks are set, a wall time may come before or after its like.
     first = to_wall(since, zone).date() - _ONE_DAY
-    edges = {first, first + _ONE_DAY, end.date()} | {to_wall(at, zone).date() for at in excluded}
+    last = to_wall(until, zone).date()
+    edges = {first, first + _ONE_DAY, last, last + _ONE_DAY, end.date()}
+    edges |= {to_wall(at, zone).date() for at in excluded}
     counted, walked, latest = 0, set[datetime](), None
     for day, times in days(rule, schedule.start, first):
-        if day > end.date():
+        if day > min(end.date(), last + _ONE_DAY):
             break
         if day in edges or _is_put_forward(day, zone):
             all_day = [datetime.combine(day, at) for at in times]

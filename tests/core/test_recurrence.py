@@ -158,6 +158,26 @@ def test_a_rule_of_minutes_is_counted_as_it_fires_over_every_change_of_clocks(zo
 
 
 @pytest.mark.parametrize(
+    ("zone", "back"),
+    [
+        ("America/New_York", "2025-11-02T06:00"),
+        # From one minute past midnight to one past eleven of the day before.
+        ("America/St_Johns", "2010-11-07T02:31"),
+    ],
+)
+def test_what_fired_before_clocks_went_back_counts_in_the_hour_that_comes_twice(
+    zone: str, back: str
+) -> None:
+    change = utc(back)
+    since = change - timedelta(hours=30)
+    value = schedule("FREQ=MINUTELY;INTERVAL=7", f"{since.date()}T00:05", zone)
+    for minutes in range(-5, 75, 5):
+        until = change + timedelta(minutes=minutes)
+        found = [at for at in upcoming(value, since, 1000) if at <= until]
+        assert passed(value, since, until) == Passed(len(found), found[-1])
+
+
+@pytest.mark.parametrize(
     ("zone", "day", "fires"),
     [
         ("America/Santiago", "2026-09-06", "2026-09-06T01:00-03:00"),
