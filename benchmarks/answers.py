@@ -34,7 +34,8 @@ from dome_mcp.core.drafts import Labels
 from dome_mcp.core.errors import DomeError
 from dome_mcp.core.model import Answer
 from dome_mcp.intake import ingest_path
-from dome_mcp.services.answer import Question, answer
+from dome_mcp.services.answer import answer
+from dome_mcp.services.asking import Question
 from dome_mcp.settings import Settings
 from dome_mcp.store.notes import eligible_notes
 from tests.services.squeezed import SqueezedEmbedder

@@ -35,7 +35,8 @@ from dome_mcp.background import catch_up
 from dome_mcp.core.drafts import Labels, NoteDraft, draft_note
 from dome_mcp.core.model import Document
 from dome_mcp.intake import ingest_path
-from dome_mcp.services.answer import Question, answer
+from dome_mcp.services.answer import answer
+from dome_mcp.services.asking import Question
 from dome_mcp.services.ingest import ingest_many
 from dome_mcp.services.moving import Sides, move_user
 from dome_mcp.services.moving_check import verify_user

@@ -187,12 +187,29 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a language model read and wrote, counted by its server; None where it did not say."""
+
+    prompt: int | None = None
+    completion: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How many seconds an answer took: to find its passages, and to make it from them."""
+
+    search: float
+    answer: float
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer with its evidence; `answered` is False where the notes do not hold one.
 
     `text` carries `[n]` after each sentence, n counting `citations` from 1. `model` is
     `extractive` or the language model's name. `warnings` say what the reader should know: a
-    sentence without support, a model that did not answer.
+    sentence without support, a model that did not answer. `confidence`, 0 to 1, is how far the
+    notes bear the answer out, 0 where there is none.
     """
 
     text: str
@@ -202,6 +219,11 @@ class Answer:
     model: str
     index: IndexState
     warnings: tuple[str, ...] = ()
+    confidence: float = 0.0
+    tokens: Tokens | None = None
+    """None where no language model was asked."""
+    timing: Timing | None = None
+    """None where whoever asked brought no stopwatch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Questions that go on from each other: answered with what was said before, and remembered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,7 +16,8 @@ from dome_mcp.core.sessions import (
     SessionManager,
     checked_session_id,
 )
-from dome_mcp.services.answer import Follower, Question, answer
+from dome_mcp.services.answer import answer
+from dome_mcp.services.asking import Follower, Question
 from dome_mcp.store import sessions as store
 from dome_mcp.store import user_data
 
@@ -79,6 +80,7 @@ async def converse(
     now: datetime,
     session_id: str = "",
     follower: Follower | None = None,
+    stopwatch: Callable[[], float] | None = None,
 ) -> Conversed:
     """The answer to a question in its session; without one, or an unknown one, a session begins.
 
@@ -105,6 +107,7 @@ async def converse(
         user_id=user_id,
         now=now,
         follower=follower,
+        stopwatch=stopwatch,
     )
     try:
         exchange = _exchange(question, given, session_id=session_id, user_id=user_id, now=now)

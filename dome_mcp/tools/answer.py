@@ -1,5 +1,6 @@
 """The rag_answer tool."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 from mcp.server.mcpserver.tools import Tool
 from pydantic import Field
 
-from dome_mcp.services.answer import Follower, Question
+from dome_mcp.services.asking import Follower, Question
 from dome_mcp.services.search import MAX_LIMIT
 from dome_mcp.services.sessions import converse
 from dome_mcp.tools._boundary import READS, Arguments, Call, define, dome_of
@@ -60,6 +61,7 @@ async def rag_answer(
         now=dome.now().astimezone(zone),
         session_id=session_id,
         follower=Follower(progress.found, progress.says),
+        stopwatch=time.perf_counter,
     )
     return answer_result(conversed, question, zone=zone)
 

@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from dome_mcp.app import opened
-from dome_mcp.services.answer import Question
+from dome_mcp.services.asking import Question
 from dome_mcp.services.sessions import converse
 from dome_mcp.settings import load
 from tests.cli.conftest import Cli

@@ -15,7 +15,7 @@ from dome_mcp.core.agenda import Channel, DeliveryPolicy
 from dome_mcp.core.audit import AuditEntry
 from dome_mcp.core.ports import Statement
 from dome_mcp.core.uploads import Upload
-from dome_mcp.services.answer import Question
+from dome_mcp.services.asking import Question
 from dome_mcp.services.audit import record
 from dome_mcp.services.channels import add_channel
 from dome_mcp.services.dispatch import tick

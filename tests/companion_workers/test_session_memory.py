@@ -10,7 +10,7 @@ import pytest
 
 from dome_mcp.core.sessions import Exchange, Session
 from dome_mcp.core.timestamps import to_ms
-from dome_mcp.services.answer import Question
+from dome_mcp.services.asking import Question
 from dome_mcp.services.ingest import ingest
 from dome_mcp.services.notes import delete_note
 from dome_mcp.services.sessions import converse, read_session

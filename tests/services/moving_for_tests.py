@@ -10,7 +10,7 @@ from dome_mcp.backends.embedded.stored_vectors import StoredVectors
 from dome_mcp.core.agenda import Channel
 from dome_mcp.core.model import NoteChanges
 from dome_mcp.core.ports import Ports, Statement
-from dome_mcp.services.answer import Question
+from dome_mcp.services.asking import Question
 from dome_mcp.services.channels import add_channel
 from dome_mcp.services.indexing import index_step
 from dome_mcp.services.ingest import ingest_many

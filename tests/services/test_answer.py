@@ -12,7 +12,8 @@ from dome_mcp.core.errors import BackendUnavailable, InvalidInput
 from dome_mcp.core.model import Answer, Completion, NoteFilter, Turn
 from dome_mcp.core.packing import NO_ANSWER
 from dome_mcp.core.ports import Ports, Vector
-from dome_mcp.services.answer import Question, answer
+from dome_mcp.services.answer import answer
+from dome_mcp.services.asking import Question
 from dome_mcp.services.ingest import ingest
 from tests.services.conftest import WordEmbedder
 from tests.services.notes_for_tests import NOW, USER, draft

@@ -10,7 +10,8 @@ from dome_mcp.backends.embedded.models import LazyEmbedder, describe
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.core.closeness import STATEMENTS
 from dome_mcp.core.ports import Ports
-from dome_mcp.services.answer import Question, answer
+from dome_mcp.services.answer import answer
+from dome_mcp.services.asking import Question
 from dome_mcp.services.comparing import closeness_to_each, closeness_to_question, question_vector
 from dome_mcp.services.ingest import ingest
 from tests.services.conftest import WordEmbedder, make_ports

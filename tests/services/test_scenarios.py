@@ -6,7 +6,8 @@ from dome_mcp.core.drafts import Labels, draft_note
 from dome_mcp.core.errors import NotFound
 from dome_mcp.core.model import Document, NoteChanges, NoteFilter
 from dome_mcp.core.ports import Ports
-from dome_mcp.services.answer import Question, answer
+from dome_mcp.services.answer import answer
+from dome_mcp.services.asking import Question
 from dome_mcp.services.ingest import ingest
 from dome_mcp.services.integrity import examine
 from dome_mcp.services.notes import delete_note, get_note, list_notes

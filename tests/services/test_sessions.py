@@ -12,7 +12,7 @@ from dome_mcp.core.model import Completion, Turn
 from dome_mcp.core.ports import Ports, Statement
 from dome_mcp.core.sessions import KEPT, RECALLED, Exchange
 from dome_mcp.services import sessions
-from dome_mcp.services.answer import Question
+from dome_mcp.services.asking import Question
 from dome_mcp.services.ingest import ingest
 from dome_mcp.services.notes import delete_note
 from dome_mcp.services.sessions import Conversed, RowSessions, converse

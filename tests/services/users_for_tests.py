@@ -11,7 +11,7 @@ from dome_mcp.core.timestamps import to_ms
 from dome_mcp.core.tokens import token_text
 from dome_mcp.services.access import create_token
 from dome_mcp.services.actions import perform
-from dome_mcp.services.answer import Question
+from dome_mcp.services.asking import Question
 from dome_mcp.services.audit import record
 from dome_mcp.services.channels import add_channel
 from dome_mcp.services.indexing import index_step

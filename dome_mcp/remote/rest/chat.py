@@ -1,6 +1,7 @@
 """Answers from the notes, whole or as they are made."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +20,7 @@ from dome_mcp.remote.rest.access import needs
 from dome_mcp.remote.rest.problems import problem_of
 from dome_mcp.remote.rest.repeating import DomeRoute
 from dome_mcp.remote.rest.shapes import Among, Names, accepts
-from dome_mcp.services.answer import Follower, Question
+from dome_mcp.services.asking import Follower, Question
 from dome_mcp.services.search import MAX_LIMIT
 from dome_mcp.services.sessions import Conversed, converse
 from dome_mcp.tools.answers import (
@@ -92,6 +93,7 @@ class _Asked:
             now=dome.now().astimezone(dome.zone),
             session_id=self.session_id,
             follower=follower,
+            stopwatch=time.perf_counter,
         )
 
     def result_of(self, conversed: Conversed) -> Answered:
