@@ -1,73 +1,58 @@
-"""How far answers can be trusted: precision of citations, and knowing when there is no answer.
+"""How far answers can be trusted: what they cite, what they miss, and knowing when there is none.
 
-    python -m benchmarks.answers [--data FOLDER] [--questions FILE] [--model FOLDER] [--squeezed]
-                                 [--words-only] [--verbose]
+    python -m benchmarks.answers [--data FOLDER] [--questions FILE] [--locomo FOLDER] [--sample N]
+                                 [--generated [--llm-url URL --llm-model NAME]]
+                                 [--model FOLDER] [--squeezed] [--words-only] [--verbose]
 
 Takes the documents of a folder (examples/documents) in through the product's own path, asks the
-questions of a JSON Lines file (benchmarks/answers.jsonl, or questions.jsonl in the folder) and
-prints figures. A question is `{"question": "…", "accept": ["…"]}`: a citation is right when its
-quote holds one of the accepted texts; none are accepted where the documents hold no answer. No
-language model is asked.
+questions of a JSON Lines file (benchmarks/answers.jsonl, or questions.jsonl in the folder), whose
+form is in `benchmarks.answer_sets`, and prints figures. With `--locomo` the notes are the turns of
+dialogues instead, and what is to be cited are the turns that a question was judged by.
+
+Recall of retrieval is the share of what was asked whose proof is in the first passage, or in the
+first eight. A citation is right when it proves an answer and stands where the proof does; one
+under a question without an answer is wrong. The same is counted of citing the best passage that a
+search finds, which is what an answer has to be better than.
 
 The figures should hardly depend on the embedding model. `--model` is the folder of another one, and
 `--squeezed` distorts the one there is, so that its cosines lie between 0.6 and 1 as those of bge
-and e5 do.
+and e5 do. No language model is asked without `--generated`.
 """
 
 import argparse
-import json
-import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import anyio
 
+from benchmarks.answer_report import explain, report
+from benchmarks.answer_sets import Asked, Outcome, judged_questions, read_questions, sample
+from benchmarks.retrieval import read_collection, store
 from dome_mcp.app import Dome, opened
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.backends.embedded.vectors import SqliteVectors
 from dome_mcp.background import catch_up
 from dome_mcp.core.drafts import Labels
 from dome_mcp.core.errors import DomeError
-from dome_mcp.core.model import Answer
+from dome_mcp.core.model import NoteFilter
 from dome_mcp.intake import ingest_path
 from dome_mcp.services.answer import answer
 from dome_mcp.services.asking import Question
-from dome_mcp.settings import Settings
+from dome_mcp.services.reindexing import adopt_model
+from dome_mcp.services.search import SearchRequest, search
+from dome_mcp.settings import Settings, environment, load
 from dome_mcp.store.notes import eligible_notes
+from dome_mcp.wiring import EMBEDDED
 from tests.services.squeezed import SqueezedEmbedder
 
 HERE = Path(__file__).parent
 DOCUMENTS = HERE.parent / "examples" / "documents"
 QUESTIONS = HERE / "answers.jsonl"
 OWN_QUESTIONS = "questions.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A question, what is accepted as its answer, and what came."""
-
-    question: str
-    accept: tuple[str, ...]
-    answer: Answer
-    seconds: float
-
-    @property
-    def is_answerable(self) -> bool:
-        return bool(self.accept)
-
-    @property
-    def right(self) -> list[bool]:
-        """For each citation, whether it is right."""
-        quotes = [" ".join(citation.quote.split()) for citation in self.answer.citations]
-        return [any(text in quote for text in self.accept) for quote in quotes]
-
-    @property
-    def is_as_it_should_be(self) -> bool:
-        return any(self.right) if self.is_answerable else not self.answer.answered
 
 
 def documents_in(folder: Path) -> list[Path]:
@@ -90,64 +75,67 @@ async def take_in(dome: Dome, paths: Sequence[Path]) -> int:
     return taken
 
 
-async def outcomes(dome: Dome, lines: Sequence[str]) -> list[Outcome]:
-    found: list[Outcome] = []
-    for line in lines:
-        asked = json.loads(line)
-        start = time.perf_counter()
-        given = await answer(Question(asked["question"]), dome.ports, user_id=dome.user_id)
-        seconds = time.perf_counter() - start
-        found.append(Outcome(asked["question"], tuple(asked.get("accept", ())), given, seconds))
-    return found
+async def prepared(arguments: argparse.Namespace, dome: Dome) -> list[Asked]:
+    """Stores what is to be asked about, and returns the questions."""
+    if arguments.locomo is not None:
+        collection = read_collection(arguments.locomo)
+        notes = await store(collection.documents, dome)
+        print(f"notes                  {len(notes)}")
+        return judged_questions(collection, notes)
+    print(f"documents              {await take_in(dome, documents_in(arguments.data))}")
+    own = arguments.data / OWN_QUESTIONS
+    return read_questions(arguments.questions or (own if own.exists() else QUESTIONS))
 
 
-def report(found: Sequence[Outcome]) -> None:
-    """Prints the figures."""
-    answerable = [one for one in found if one.is_answerable]
-    abstained = [one for one in found if not one.answer.answered]
-    rightly = sum(not one.is_answerable for one in abstained)
-    citations = [right for one in found for right in one.right]
-    print(f"questions            {len(found)}, {len(found) - len(answerable)} without an answer")
-    print(
-        f"answered rightly     {_share(sum(any(one.right) for one in answerable), len(answerable))}"
+async def outcomes(dome: Dome, questions: Sequence[Asked]) -> list[Outcome]:
+    return [await _outcome(dome, asked, now=datetime.now(UTC)) for asked in questions]
+
+
+async def _outcome(dome: Dome, asked: Asked, *, now: datetime) -> Outcome:
+    among = NoteFilter(context=asked.context)
+    request = SearchRequest(asked.question, limit=1, among=among)
+    top = await search(request, dome.ports, user_id=dome.user_id)
+    start = time.perf_counter()
+    given = await answer(
+        Question(asked.question, among=among),
+        dome.ports,
+        user_id=dome.user_id,
+        now=now,
+        stopwatch=time.perf_counter,
     )
-    print(f"citation precision   {_share(sum(citations), len(citations))}")
-    print(f"abstention precision {_share(rightly, len(abstained))}")
-    print(f"abstention recall    {_share(rightly, len(found) - len(answerable))}")
-    f1 = 2 * rightly / max(1, len(abstained) + len(found) - len(answerable))
-    print(f"abstention F1        {f1:.3f}")
-    print(f"time p50             {1000 * statistics.median(one.seconds for one in found):.0f} ms")
+    return Outcome(asked, given, top.passages, time.perf_counter() - start)
 
 
-def explain(found: Sequence[Outcome]) -> None:
-    """Prints what did not come out as it should."""
-    for one in found:
-        if not one.is_as_it_should_be or not all(one.right):
-            print(f"\n{one.question}\n  wanted {one.accept or 'no answer'}")
-            print(f"  got    {one.answer.text}")
-            for passage in one.answer.passages[:2]:
-                print(f"  near   {' '.join(passage.text.split())[:110]}")
-
-
-async def run(arguments: argparse.Namespace, paths: Sequence[Path], lines: Sequence[str]) -> None:
+async def run(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as home:
-        settings = Settings(
-            home=Path(home),
-            timezone=ZoneInfo("UTC"),
-            allowed_roots=(arguments.data,),
-            embedding_model="off" if arguments.words_only else arguments.model,
-        )
-        async with opened(settings) as plain:
-            dome = squeezed(plain) if arguments.squeezed else plain
-            print(f"documents            {await take_in(dome, paths)}")
-            found = await outcomes(dome, lines)
-    report(found)
-    if arguments.verbose:
-        explain(found)
+        async with opened(_settings(arguments, home)) as plain:
+            dome = await squeezed(plain) if arguments.squeezed else plain
+            questions = sample(await prepared(arguments, dome), arguments.sample)
+            quoting = replace(dome, ports=replace(dome.ports, language_model=None))
+            for answering in [quoting, dome] if arguments.generated else [quoting]:
+                found = await outcomes(answering, questions)
+                print()
+                report(found)
+                if arguments.verbose:
+                    explain(found)
 
 
-def squeezed(dome: Dome) -> Dome:
-    """The application with its embedding model distorted."""
+def _settings(arguments: argparse.Namespace, home: str) -> Settings:
+    """Those of the command line; of the environment only what names a language model."""
+    given = {
+        "home": home,
+        "timezone": "UTC",
+        "allowed_roots": str(arguments.data),
+        "embedding_model": "off" if arguments.words_only else arguments.model or "",
+        "llm_url": arguments.llm_url or "",
+        "llm_model": arguments.llm_model or "",
+    }
+    named = {name: value for name, value in environment().items() if name.startswith("DOME_LLM_")}
+    return load(named if arguments.generated else {}, overrides=given)
+
+
+async def squeezed(dome: Dome) -> Dome:
+    """The application with its embedding model distorted, before anything is stored."""
     database = dome.ports.database
     if dome.ports.embedder is None or not isinstance(database, SqliteDatabase):
         return dome
@@ -158,28 +146,36 @@ def squeezed(dome: Dome) -> Dome:
         dimensions=embedder.dimensions,
         eligible=eligible_notes,
     )
-    return replace(dome, ports=replace(dome.ports, embedder=embedder, vectors=vectors))
+    ports = replace(dome.ports, embedder=embedder, vectors=vectors)
+    await adopt_model(ports, place=EMBEDDED)
+    return replace(dome, ports=ports)
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part / whole:.3f} ({part} of {whole})" if whole else "none"
-
-
-def main() -> None:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="How far answers can be trusted.")
     parser.add_argument("--data", type=lambda text: Path(text).resolve(), default=DOCUMENTS)
     parser.add_argument("--questions", type=Path)
+    parser.add_argument("--locomo", type=Path, help="a collection of dialogues")
+    parser.add_argument("--sample", type=int, help="ask so many of the questions, always the same")
+    parser.add_argument("--generated", action="store_true", help="let a language model answer, too")
+    parser.add_argument("--llm-url", help="where it is; DOME_LLM_URL")
+    parser.add_argument("--llm-model", help="its name; DOME_LLM_MODEL")
     parser.add_argument("--model", help="the folder of another embedding model")
     parser.add_argument(
         "--squeezed", action="store_true", help="with the model's cosines distorted"
     )
     parser.add_argument("--words-only", action="store_true", help="without the embedding model")
     parser.add_argument("--verbose", action="store_true", help="show what went wrong")
+    return parser
+
+
+def main() -> None:
+    parser = _parser()
     arguments = parser.parse_args()
-    own = arguments.data / OWN_QUESTIONS
-    questions = arguments.questions or (own if own.exists() else QUESTIONS)
-    lines = questions.read_text("utf-8").splitlines()
-    anyio.run(run, arguments, documents_in(arguments.data), lines)
+    named = arguments.llm_url or environment().get("DOME_LLM_URL")
+    if arguments.generated and not named:
+        parser.error("--generated needs --llm-url and --llm-model")
+    anyio.run(run, arguments)
 
 
 if __name__ == "__main__":

@@ -158,6 +158,7 @@ def _add_channel(commands: Commands) -> None:
     add.add_argument("--token", help="ntfy: the server's access token")
     add.add_argument("--events", help="webhook: what else it hears of: ingestion_complete")
     add.add_argument("--contact", metavar="MAILTO", help="webpush: whom push services may write to")
+    add.add_argument("--digest", metavar="TIME", help="send the day in short daily: 07:30")
     add.add_argument("--port", type=int, default=8767, help="webpush: where the page is served")
     add.add_argument(
         "--allow-private", action="store_true", help="the address is in your own network"
@@ -169,6 +170,9 @@ def _add_channel(commands: Commands) -> None:
     channel.add("list", "channel:list_channels", "list the channels and their last failures")
     test = channel.add("test", "channel:test", "send a notice; by the default channels if none")
     test.add_argument("names", nargs="*", metavar="NAME")
+    digest = channel.add("digest", "channel:digest", "send the day in short, daily, or no more")
+    digest.add_argument("name", metavar="NAME")
+    digest.add_argument("at", metavar="TIME", help="07:30, or off")
     remove = channel.add("remove", "channel:remove", "remove a channel")
     remove.add_argument("name", metavar="NAME")
 

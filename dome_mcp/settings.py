@@ -46,6 +46,7 @@ NAMES = (
     "llm_model",
     "llm_api_key",
     "llm_context_tokens",
+    "llm_timeout_seconds",
     "timezone",
     "user",
     "allowed_roots",
@@ -77,6 +78,7 @@ class Settings:
     llm_model: str | None = None
     llm_api_key: Secret | None = None
     llm_context_tokens: int = 8192
+    llm_timeout_seconds: int = 120
     user: str = "me"
     allowed_roots: tuple[Path, ...] = ()
     allow_private_urls: bool = False
@@ -125,13 +127,12 @@ def load(
         llm_model=reader.read("llm_model", str, default=None),
         llm_api_key=reader.read("llm_api_key", Secret, default=None),
         llm_context_tokens=reader.read("llm_context_tokens", parse.whole(512, 10**7), default=8192),
+        llm_timeout_seconds=reader.read("llm_timeout_seconds", parse.whole(1, 3600), default=120),
         user=reader.read("user", parse.user, default="me"),
         allowed_roots=reader.read("allowed_roots", parse.folders, default=(Path.home(),)),
         allow_private_urls=reader.read("allow_private_urls", parse.boolean, default=False),
         max_document_bytes=megabytes * _MEGABYTE,
-        url_timeout_seconds=float(
-            reader.read("url_timeout_seconds", parse.whole(1, 600), default=20)
-        ),
+        url_timeout_seconds=reader.read("url_timeout_seconds", parse.whole(1, 600), default=20),
         log_level=reader.read("log_level", parse.log_level, default="INFO"),
         companion=reader.read("companion", parse.companion, default="auto"),
         public_url=reader.read("public_url", parse.public_url, default=None),

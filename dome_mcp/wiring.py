@@ -15,6 +15,7 @@ from dome_mcp.backends.embedded.models import LazyEmbedder, describe
 from dome_mcp.backends.embedded.next_vectors import SqliteNextVectors
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.backends.embedded.vectors import VECTOR_SCHEMA, SqliteVectors
+from dome_mcp.backends.patient_model import PatientModel
 from dome_mcp.cloudflare_settings import WORKERS_AI_PREFIX
 from dome_mcp.core.errors import ConfigurationError, InvalidInput
 from dome_mcp.core.ports import Database, Embedder, LanguageModel, Ports, Statement, VectorIndex
@@ -107,7 +108,7 @@ async def _open_on(
             vectors=vectors,
             blobs=stores.blobs,
             embedder=embedder,
-            language_model=await _language_model(settings, stores, stack),
+            language_model=await _patient_model(settings, stores, stack),
         )
         dome = Dome.of_owner(
             settings,
@@ -215,6 +216,13 @@ def _watched(database: Database) -> SqliteDatabase:
     return database
 
 
+async def _patient_model(
+    settings: Settings, stores: Stores, stack: AsyncExitStack
+) -> LanguageModel | None:
+    model = await _language_model(settings, stores, stack)
+    return model and PatientModel(model, settings.llm_timeout_seconds)
+
+
 async def _language_model(
     settings: Settings, stores: Stores, stack: AsyncExitStack
 ) -> LanguageModel | None:
@@ -229,5 +237,6 @@ async def _language_model(
             settings.llm_model,
             api_key=key.value if key else None,
             context_tokens=settings.llm_context_tokens,
+            timeout_seconds=settings.llm_timeout_seconds,
         )
     )

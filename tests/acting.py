@@ -10,7 +10,7 @@ from mcp import Client
 from dome_mcp.core.access import SCOPES, Principal, Scope
 from dome_mcp.core.audit import Outcome
 from dome_mcp.server import build_server
-from tests.serving import Serving
+from tests.serving import OFFERED, Serving
 
 
 def caller(user_id: str, *scopes: Scope) -> Principal:
@@ -48,7 +48,7 @@ async def client_of(
     It keeps no list, so that it shows what the server gives to whoever asks now.
     """
     who = Actor(actor) if isinstance(actor, Principal) else actor
-    server = build_server(served.door, identify=who.identify, observe=who.observe)
+    server = build_server(served.door, identify=who.identify, observe=who.observe, offer=OFFERED)
     async with Client(server, mode=era, cache=None) as client:
         yield client
 

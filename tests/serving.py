@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,12 +17,15 @@ from dome_mcp.app import Dome, Door, Opener
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.background import running
 from dome_mcp.dome_server import DomeServer
-from dome_mcp.server import build_server
+from dome_mcp.server import OFFER, build_server
 from dome_mcp.settings import Settings
 from tests.services.conftest import WordEmbedder, make_ports
 
 ERAS = ("auto", "legacy")
 """The stateless protocol of 2026-07-28, and the handshake of 2025-11-25."""
+
+OFFERED = replace(OFFER, tools=cache(OFFER.tools))
+"""What a server offers. To make the tools takes longer than most tests, and they hold nothing."""
 
 LISBON = (
     "Trip to Lisbon. Anna booked the hotel Miramar for the second week of May. "
@@ -67,7 +71,7 @@ async def serving(
     door = Door(settings_in(home), opener or open_here)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(door.keep, running)
-        yield Serving(door, build_server(door), opened)
+        yield Serving(door, build_server(door, offer=OFFERED), opened)
         tasks.cancel_scope.cancel()
 
 

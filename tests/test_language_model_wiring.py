@@ -7,6 +7,7 @@ import pytest
 
 from dome_mcp.backends.cloudflare.ai_gateway import ProviderName
 from dome_mcp.backends.embedded.llm import ChatCompletions
+from dome_mcp.backends.patient_model import PatientModel
 from dome_mcp.core.model import Turn
 from dome_mcp.core.ports import LanguageModel
 from dome_mcp.settings import Settings, load
@@ -42,7 +43,7 @@ async def both_ways(model: LanguageModel | None) -> list[str]:
     """What the model says at once, and in pieces."""
     assert model is not None
     completion = await model.complete(TURNS, max_tokens=9)
-    pieces = [piece async for piece in model.stream(TURNS, max_tokens=9)]
+    pieces = [piece.text async for piece in model.stream(TURNS, max_tokens=9)]
     assert len(pieces) > 1
     return [completion.text, "".join(pieces)]
 
@@ -77,7 +78,8 @@ async def test_a_server_of_ones_own_is_asked_whatever_its_model_is_called(
     url = {"DOME_LLM_URL": "http://127.0.0.1:1/v1"}
     settings = settings_of(tmp_path, gateway.variables_for("openai"), **url)
     async with open_services(settings) as dome:
-        assert isinstance(dome.ports.language_model, ChatCompletions)
+        assert isinstance(dome.ports.language_model, PatientModel)
+        assert isinstance(dome.ports.language_model.language_model, ChatCompletions)
         assert dome.ports.language_model.model == "openai/gpt-5-mini"
 
 

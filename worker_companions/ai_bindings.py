@@ -9,7 +9,7 @@ code, `cloudflare-internal:ai-api` and `…:vectorize-api` in npm's workerd 1.20
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -110,12 +110,15 @@ class AiBindingLanguageModel:
 
     async def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[Completion]:
         """The same message in pieces (see `LanguageModel.stream`)."""
         prompt = chat_forms.Prompt(self._model, turns, max_tokens, temperature, is_streamed=True)
-        stream = await self._run("stream", prompt)
-        async for piece in chat_forms.read_pieces(_chunks(stream), RUN_FORM):
-            yield piece
+        reader = (await self._run("stream", prompt)).getReader()
+        try:
+            async for piece in chat_forms.read_pieces(_chunks(reader), RUN_FORM):
+                yield piece
+        finally:
+            await reader.cancel()  # whoever leaves halfway ends the model's work
 
     async def _run(self, operation: str, prompt: chat_forms.Prompt) -> Any:
         with _ai_errors(chat_forms.BACKEND, operation):
@@ -176,8 +179,7 @@ class VectorizeBindingIndex:
         return index_info(result)
 
 
-async def _chunks(stream: Any) -> AsyncIterator[bytes]:
-    reader = stream.getReader()
+async def _chunks(reader: Any) -> AsyncIterator[bytes]:
     while True:
         with _ai_errors(chat_forms.BACKEND, "stream"):
             async with asyncio.timeout(chat_models.TIMEOUT_SECONDS):

@@ -4,10 +4,10 @@
 
 is what wrangler runs, beside the wrangler.jsonc of `cron`, before it deploys it. Into `build` go
 the entry and the modules of DOME that it imports, directly or not, each with the JavaScript of its
-own name where there is some; into `python_modules` the packages that those need, as they are
-installed here, and compiled ones as they are for a Worker. What a Worker may import of others is
-listed below and in `packages.txt` beside its entry; an entry that would bring in anything else is
-refused, so that it stays small and starts fast.
+own name where there is some; into `python_modules` the packages that those need, as far as they
+are imported (vendoring.py), as they are installed here, and compiled ones as they are for a Worker.
+What a Worker may import of others is listed below and in `packages.txt` beside its entry; an entry
+that would bring in anything else is refused, so that it stays small and starts fast.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from importlib.metadata import Distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from worker_companions.vendoring import Files, needed
+
 FOLDER = Path(__file__).parent
 WORKERS = ("cron", "notify", "ingest", "api")
 DISTRIBUTIONS = ("python-dateutil", "tzdata", "workers-runtime-sdk")
@@ -37,11 +39,6 @@ _FOR_WORKERS = ("--platform", "pyemscripten_2026_0_wasm32", "--only-binary", ":a
 _PYTHON = ("--python-version", "3.14", "--implementation", "cp", "--abi", "cp314")
 """What the compatibility date selects.
 Source: https://developers.cloudflare.com/workers/languages/python/packages/ (2026-11)."""
-_UNUSED = re.compile(
-    r"\.\.|bin/|.*__pycache__|.*\.pyi$|.*\.dist-info/(?!METADATA|entry_points|licenses)"
-    r"|pydantic/(v1|mypy)|anyio/_backends/_trio|anyio/pytest_plugin|starlette/testclient"
-)
-"""Files of packages, by how their names begin, that nothing imports there."""
 
 
 class BundleError(Exception):
@@ -62,20 +59,25 @@ def bundle(entry: Path, folder: Path) -> Bundle:
     Raises:
         BundleError: the entry imports what a Worker may not, or a package is not installed.
     """
+    modules = modules_of(entry)
+    imported = {name for source in (entry, *modules.values()) for name in _imported(source)}
     files = {Path("entry.py"): entry} | {
-        _place(name, source): source for name, source in modules_of(entry).items()
+        _place(name, source): source for name, source in modules.items()
     }
     for place, source in list(files.items()):
         script = source.with_suffix(".js")
         if script.is_file():
             files[place.with_suffix(".js")] = script
     with TemporaryDirectory() as scratch:
-        vendored = {
-            place: source
+        packages = {
+            place: path.read_bytes()
             for each in _distributions(entry)
-            for place, source in _vendored(each, Path(scratch) / each.name)
+            for place, path in _packaged(each, Path(scratch) / each.name)
         }
-        return Bundle(_copy(files, folder / "build"), _copy(vendored, folder / "python_modules"))
+    own = {place: path.read_bytes() for place, path in files.items()}
+    return Bundle(
+        _write(own, folder / "build"), _write(needed(packages, imported), folder / "python_modules")
+    )
 
 
 def modules_of(entry: Path) -> dict[str, Path]:
@@ -175,7 +177,7 @@ def _tops(distributions: Iterable[Distribution]) -> frozenset[str]:
     return frozenset(file.parts[0].partition(".")[0] for file in files if file.suffix == ".py")
 
 
-def _vendored(distribution: Distribution, scratch: Path) -> Iterator[tuple[Path, Path]]:
+def _packaged(distribution: Distribution, scratch: Path) -> Iterator[tuple[Path, Path]]:
     """The files of a package, by their place in `python_modules`."""
     files = distribution.files or []
     if any(file.suffix in _COMPILED for file in files):
@@ -184,7 +186,7 @@ def _vendored(distribution: Distribution, scratch: Path) -> Iterator[tuple[Path,
     else:
         paths = [(Path(*file.parts), Path(str(file.locate()))) for file in files]
     for place, path in paths:
-        if path.is_file() and not _UNUSED.match(place.as_posix()):
+        if path.is_file() and ".." not in place.parts:
             yield place, path
 
 
@@ -210,13 +212,14 @@ def _name(requirement: str) -> str:
     return found[0] if found else requirement
 
 
-def _copy(files: dict[Path, Path], folder: Path) -> int:
+def _write(files: Files, folder: Path) -> int:
+    """Writes the folder anew, and returns how many bytes are in it."""
     shutil.rmtree(folder, ignore_errors=True)
-    for place, source in files.items():
+    for place, data in files.items():
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-    return sum(source.stat().st_size for source in files.values())
+        target.write_bytes(data)
+    return sum(map(len, files.values()))
 
 
 if __name__ == "__main__":

@@ -75,6 +75,7 @@ class Companion:
                     senders.start_soon(self._send, queue)
                 async with anyio.create_task_group() as loops:
                     loops.start_soon(self._show_life)
+                    loops.start_soon(self._keep_house)
                     loops.start_soon(self._door.keep)
                     await self._door.looked.wait()
                     senders.start_soon(self._pull)
@@ -174,6 +175,15 @@ class Companion:
                 _log.warning("the data folder is gone; the companion ends")
                 self.stop()
             await self._sleep(BEAT_SECONDS)
+
+    async def _keep_house(self) -> None:
+        """Asks now and then whether what is past its time is to be forgotten, and does so."""
+        while True:
+            try:
+                await upkeep.keep_house(self._database, self._health, now=self._clock())
+            except Exception as error:  # noqa: BLE001  reminders fire, whatever there is to forget
+                self._note(error)
+            await self._sleep(upkeep.ASK_SECONDS)
 
     def _identity(self) -> tuple[int, int] | None:
         """Which file the database is; None where it is not on this machine."""

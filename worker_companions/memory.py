@@ -1,9 +1,9 @@
 """Sessions in a Durable Object for each user, by which a deployed DOME remembers what was asked.
 
-The object has a database of its own, which nobody else reads. So it looks at the user's rows
-before it gives anything out, and what cites a note that is gone goes too. It does so once a day
-besides, until it is empty; where the rows have nothing of the user any more, it keeps nothing. What
-was asked by a user who is deleted is gone within a day.
+The object has a database of its own, which nobody else reads. So it looks at the rows before it
+keeps anything or gives anything out: what cites a note that is gone goes too, and where the user is
+gone, everything; whoever has their id next is told by when they were added. It does so once an hour
+besides, until it is empty, so that what was asked by a user who is deleted is gone within an hour.
 
 Source: https://developers.cloudflare.com/durable-objects/api/sqlite-storage-api/ (2026-11).
 """
@@ -20,7 +20,8 @@ from dome_mcp.core.errors import BackendRejected
 from dome_mcp.core.ports import Row, Statement
 from dome_mcp.core.sessions import KEPT, Exchange, Session
 from dome_mcp.core.timestamps import from_ms, to_ms
-from dome_mcp.services.sessions import RowSessions, forget_gone_notes, is_user_gone
+from dome_mcp.services.sessions import RowSessions, forget_gone_notes
+from dome_mcp.store import users
 from dome_mcp.store.migrations.sessions import TABLES
 from worker_companions.bindings import D1BindingDatabase, outages
 from worker_companions.session_json import Json, to_exchange, to_json, to_session
@@ -28,8 +29,11 @@ from worker_companions.session_json import Json, to_exchange, to_json, to_sessio
 BACKEND = "durable-objects"
 
 _USER = "user_id"
-_LOOKS = timedelta(days=1)
+_ADDED = "added_at_ms"
+"""When the user was added whose memory it is, by which one is told from the next of that id."""
+_LOOKS = timedelta(hours=1)
 _TABLE = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'exchanges'"
+_EMPTY = "DELETE FROM exchanges"
 
 
 class Memory(DurableObject):
@@ -44,8 +48,8 @@ class Memory(DurableObject):
 
     async def remember(self, user_id: str, exchange: Json) -> None:
         """See `SessionManager.remember`."""
-        self._prepare()
-        await self._storage.put(_USER, user_id)
+        if not await self._is_theirs(user_id):
+            raise BackendRejected(BACKEND, "remember", "There is no such user any more.")
         await self._sessions.remember(to_exchange(exchange), user_id=user_id)
         if await self._storage.getAlarm() is None:
             await self._storage.setAlarm(to_ms(datetime.now(UTC) + _LOOKS))
@@ -68,27 +72,44 @@ class Memory(DurableObject):
 
     async def forget(self, user_id: str, session_id: str) -> int:
         """See `SessionManager.forget`."""
-        self._prepare()
+        await self._is_theirs(user_id)
         return await self._sessions.forget(session_id, user_id=user_id)
 
     async def alarm(self, *_info: Any) -> None:
         """Looks whether what it keeps is to be kept, and forgets itself when it is empty."""
         user_id = await self._storage.get(_USER)
         now = datetime.now(UTC)
-        if await self._is_needed(user_id, now=now):
+        if user_id is not None and await self._look(user_id, now=now):
             await self._storage.setAlarm(to_ms(now + _LOOKS))
         else:
             await self._storage.deleteAll()
 
-    async def _is_needed(self, user_id: str | None, *, now: datetime) -> bool:
-        if user_id is None or await is_user_gone(self._rows, user_id=user_id):
-            return False
-        return await self._look(user_id, now=now)
-
     async def _look(self, user_id: str, *, now: datetime) -> bool:
         """Deletes what is not to be given out any more; returns whether anything is left."""
+        is_theirs = await self._is_theirs(user_id)
+        return is_theirs and await forget_gone_notes(
+            self._own, self._rows, user_id=user_id, before=now - KEPT
+        )
+
+    async def _is_theirs(self, user_id: str) -> bool:
+        """Whether the user is there; what another of the same id had asked is deleted now."""
+        added_at_ms = await self._added_at_ms(user_id)
         self._prepare()
-        return await forget_gone_notes(self._own, self._rows, user_id=user_id, before=now - KEPT)
+        if added_at_ms is None or added_at_ms != await self._storage.get(_ADDED):
+            self._own.run(Statement(_EMPTY))
+        if added_at_ms is None:
+            return False
+        await self._storage.put(_USER, user_id)
+        await self._storage.put(_ADDED, added_at_ms)
+        return True
+
+    async def _added_at_ms(self, user_id: str) -> int | None:
+        """When the user was added, whom every token belongs to; None who is not there any more."""
+        rows = await self._rows.query(users.user_by_id(user_id))
+        user = users.to_user(rows[0]) if rows else None
+        if user is None or user.is_leaving or user.created_at is None:
+            return None
+        return to_ms(user.created_at)
 
     def _prepare(self) -> None:
         if not self._own.run(Statement(_TABLE)):

@@ -10,7 +10,15 @@ https://docs.claude.com/en/api/messages (2026-11).
 
 import codecs
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,21 +39,30 @@ _CUT_OFF_REASONS = frozenset({"length", "max_tokens"})
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model is asked; `temperature` None leaves the choice to the model."""
+    """What a model is asked; `temperature` None leaves the choice to the model.
+
+    `is_counted` False asks a streamed answer for no counts, where a server refuses to be asked.
+    """
 
     model: str
     turns: Sequence[Turn]
     max_tokens: int
     temperature: float | None
     is_streamed: bool = False
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What one event of a stream adds to the message, and whether the message ends with it."""
+    """What one event of a stream adds to the message, and whether the message ends with it.
+
+    The counts are those of the whole so far; None where the event has none.
+    """
 
     text: str = ""
     finish_reason: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +88,14 @@ def read_completion(content: bytes, form: ChatForm) -> Completion:
         completion, finish_reason = form.completion(json.loads(content))
         text = completion.text.strip()
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise _misshapen("complete") from error
+        raise misshapen("complete") from error
     if not text:
         raise _no_text("complete", finish_reason)
     return completion
 
 
-async def read_pieces(chunks: AsyncIterable[bytes], form: ChatForm) -> AsyncIterator[str]:
-    """The pieces of text in a stream of server-sent events.
+async def read_pieces(chunks: AsyncIterable[bytes], form: ChatForm) -> AsyncGenerator[Completion]:
+    """The pieces of text in a stream of server-sent events, and then the counts where it has any.
 
     Raises:
         BackendUnavailable: the server reports an error midway.
@@ -86,19 +103,33 @@ async def read_pieces(chunks: AsyncIterable[bytes], form: ChatForm) -> AsyncIter
     """
     finish_reason: str | None = None
     has_text = False
+    counted = Completion("")
     async for data in _events(chunks):
         if data == _DONE:
             finish_reason = finish_reason or _DONE
             break
         delta = _delta(data, form)
         finish_reason = delta.finish_reason or finish_reason
+        counted = _counted(counted, delta)
         if delta.text:
             has_text = True
-            yield delta.text
+            yield Completion(delta.text)
     if finish_reason is None:
         raise BackendProtocolError(BACKEND, "stream", "The language model's answer was cut off.")
     if not has_text:
         raise _no_text("stream", finish_reason)
+    if counted != Completion(""):
+        yield counted
+
+
+def _counted(before: Completion, delta: Delta) -> Completion:
+    """The newest of each count: some servers tell the two apart, some again with every event."""
+    prompt, answer = delta.prompt_tokens, delta.completion_tokens
+    return Completion(
+        "",
+        before.prompt_tokens if prompt is None else prompt,
+        before.completion_tokens if answer is None else answer,
+    )
 
 
 def _delta(data: str, form: ChatForm) -> Delta:
@@ -108,7 +139,7 @@ def _delta(data: str, form: ChatForm) -> Delta:
             raise BackendUnavailable(BACKEND, "stream", "The language model broke off.")
         return form.delta(event)
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise _misshapen("stream") from error
+        raise misshapen("stream") from error
 
 
 async def _events(chunks: AsyncIterable[bytes]) -> AsyncIterator[str]:
@@ -147,24 +178,29 @@ def _chat_body(prompt: Prompt) -> Json:
         "messages": [{"role": turn.role, "content": turn.content} for turn in prompt.turns],
         "stream": prompt.is_streamed,
     }
+    if prompt.is_streamed and prompt.is_counted:
+        body["stream_options"] = {"include_usage": True}
     return body if prompt.temperature is None else {**body, "temperature": prompt.temperature}
 
 
 def _openai_completion(answer: Json) -> tuple[Completion, str | None]:
     choice = answer["choices"][0]
-    usage: Mapping[str, Any] = answer.get("usage") or {}
     text = choice["message"].get("content") or ""
-    return (
-        Completion(text, usage.get("prompt_tokens"), usage.get("completion_tokens")),
-        choice.get("finish_reason"),
-    )
+    return Completion(text, *openai_counts(answer)), choice.get("finish_reason")
 
 
 def _openai_delta(event: Json) -> Delta:
     choices = event["choices"]
     if not choices:  # an event for the usage alone
-        return Delta()
-    return Delta(choices[0]["delta"].get("content") or "", choices[0].get("finish_reason"))
+        return Delta("", None, *openai_counts(event))
+    text = choices[0]["delta"].get("content") or ""
+    return Delta(text, choices[0].get("finish_reason"), *openai_counts(event))
+
+
+def openai_counts(answer: Json) -> tuple[int | None, int | None]:
+    """The tokens of the prompt and of the message, of an answer or an event."""
+    usage: Mapping[str, Any] = answer.get("usage") or {}
+    return usage.get("prompt_tokens"), usage.get("completion_tokens")
 
 
 def _anthropic_body(prompt: Prompt) -> Json:
@@ -185,22 +221,25 @@ def _anthropic_body(prompt: Prompt) -> Json:
 
 
 def _anthropic_completion(answer: Json) -> tuple[Completion, str | None]:
-    usage: Mapping[str, Any] = answer.get("usage") or {}
     text = "".join(block["text"] for block in answer["content"] if block["type"] == "text")
-    return (
-        Completion(text, usage.get("input_tokens"), usage.get("output_tokens")),
-        answer.get("stop_reason"),
-    )
+    return Completion(text, *_anthropic_counts(answer)), answer.get("stop_reason")
 
 
 def _anthropic_delta(event: Json) -> Delta:
     match event["type"]:
         case "content_block_delta" if event["delta"]["type"] == "text_delta":
             return Delta(event["delta"]["text"])
+        case "message_start":
+            return Delta("", None, *_anthropic_counts(event["message"]))
         case "message_delta":
-            return Delta(finish_reason=event["delta"].get("stop_reason"))
+            return Delta("", event["delta"].get("stop_reason"), *_anthropic_counts(event))
         case _:
             return Delta()
+
+
+def _anthropic_counts(answer: Json) -> tuple[int | None, int | None]:
+    usage: Mapping[str, Any] = answer.get("usage") or {}
+    return usage.get("input_tokens"), usage.get("output_tokens")
 
 
 OPENAI_FORM = ChatForm(_openai_body, _openai_completion, _openai_delta)
@@ -212,7 +251,8 @@ COMPATIBLE_FORM = ChatForm(_compatible_body, _openai_completion, _openai_delta)
 ANTHROPIC_FORM = ChatForm(_anthropic_body, _anthropic_completion, _anthropic_delta)
 
 
-def _misshapen(operation: str) -> BackendProtocolError:
+def misshapen(operation: str) -> BackendProtocolError:
+    """For an answer that is none of the form."""
     return BackendProtocolError(
         BACKEND, operation, "The language model's server answered in a form it should not."
     )

@@ -11,7 +11,7 @@ from dome_mcp.commands.output import Output
 from dome_mcp.commands.shell import FAILED, Invocation, described
 from dome_mcp.commands.typed import STANDARD_INPUT, read_text
 from dome_mcp.companion_wiring import Agenda, open_agenda
-from dome_mcp.core.agenda import Channel
+from dome_mcp.core.agenda import Channel, Reminder
 from dome_mcp.core.channels import (
     CONTACT,
     DESKTOP,
@@ -22,11 +22,15 @@ from dome_mcp.core.channels import (
     desktop_channel,
     masked,
 )
+from dome_mcp.core.digest import time_of_day
 from dome_mcp.core.errors import InvalidInput
 from dome_mcp.notifying import push_key, require_reachable
 from dome_mcp.services import channels as service
+from dome_mcp.services.digest import end_digest, set_digest
 from dome_mcp.settings import Settings
-from dome_mcp.tools.channels import channel_result
+from dome_mcp.tools.channels import channel_result, health_result
+
+_OFF = "off"
 
 
 async def add(invocation: Invocation) -> int:
@@ -34,6 +38,8 @@ async def add(invocation: Invocation) -> int:
     arguments, output, settings = invocation.arguments, invocation.output, invocation.settings()
     allow_private: bool = arguments.allow_private or settings.allow_private_urls
     kind = _kind(arguments)
+    if arguments.digest:
+        time_of_day(arguments.digest)  # before a channel is added that was not asked for like this
     draft = with_secret(
         Channel(
             arguments.name,
@@ -57,6 +63,8 @@ async def add(invocation: Invocation) -> int:
             allow_private=allow_private,
             replaces=arguments.replace,
         )
+        if arguments.digest:
+            await _set_digest(stored.name, arguments.digest, agenda, output)
     secret = dict(stored.options).get(SECRET)
     output.value({**channel_result(stored), **({"secret": secret} if secret else {})})
     output.line(f"Added {stored.name}: {stored.kind}, {masked(stored)}.")
@@ -72,16 +80,17 @@ async def list_channels(invocation: Invocation) -> int:
     async with open_agenda(settings) as agenda:
         found = await service.list_channels(agenda.ports, user_id=settings.user)
         has_desktop = DESKTOP in agenda.notifiers
-    shapes = [{**channel_result(each.channel), "last_error": each.last_error} for each in found]
+    shapes = list(map(health_result, found))
     output.value({"channels": shapes, "desktop_available": has_desktop})
     output.table(
-        ("name", "kind", "reaches", "used", "last failure"),
+        ("name", "kind", "reaches", "used", "digest", "last failure"),
         [
             (
                 each.channel.name,
                 each.channel.kind,
                 masked(each.channel),
                 "by default" if each.channel.is_default else "when named",
+                each.digest.isoformat("minutes") if each.digest else "",
                 each.last_error or "",
             )
             for each in found
@@ -110,17 +119,51 @@ async def test(invocation: Invocation) -> int:
     return FAILED if any(trial.failure for trial in trials) else 0
 
 
+async def digest(invocation: Invocation) -> int:
+    """Has a digest sent by a channel every day at a time, or at none any more."""
+    arguments, output, settings = invocation.arguments, invocation.output, invocation.settings()
+    async with open_agenda(settings) as agenda:
+        if arguments.at != _OFF:
+            digest = await _set_digest(arguments.name, arguments.at, agenda, output)
+            at = digest.schedule.start.time().isoformat("minutes")
+            output.value({"name": digest.channels[0], "digest": at})
+            return 0
+        name = await end_digest(
+            arguments.name, agenda.ports, user_id=settings.user, now=datetime.now(UTC)
+        )
+    output.value({"name": name, "digest": None})
+    output.line(f"No digest is sent by {name}.")
+    return 0
+
+
 async def remove(invocation: Invocation) -> int:
     """Removes a channel; reminders that name it say so when they fire."""
     output, settings = invocation.output, invocation.settings()
     name: str = invocation.arguments.name
     async with open_agenda(settings) as agenda:
-        reminders = await service.remove_channel(name, agenda.ports, user_id=settings.user)
+        reminders = await service.remove_channel(
+            name, agenda.ports, user_id=settings.user, now=datetime.now(UTC)
+        )
     output.value({"name": name, "removed": True, "reminders": reminders})
     output.line(f"Removed {name}.")
     if reminders and not output.is_json:
         output.remark(f"{reminders} active reminders name it and will not be sent by it.")
     return 0
+
+
+async def _set_digest(name: str, at: str, agenda: Agenda, output: Output) -> Reminder:
+    settings = agenda.settings
+    digest = await set_digest(
+        name,
+        at,
+        agenda.ports,
+        user_id=settings.user,
+        now=datetime.now(UTC),
+        zone=settings.timezone.key,
+    )
+    schedule = digest.schedule
+    output.line(f"Sends a digest every day at {schedule.start:%H:%M} ({schedule.zone}).")
+    return digest
 
 
 def _kind(arguments: argparse.Namespace) -> str:

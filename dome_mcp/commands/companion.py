@@ -17,8 +17,10 @@ from dome_mcp.companion_wiring import open_rows
 from dome_mcp.core.errors import InvalidInput
 from dome_mcp.core.timestamps import local_iso
 from dome_mcp.services.companions import CompanionState, companion_state
+from dome_mcp.services.housekeeping import last_kept
 from dome_mcp.settings import DATABASE_FILE, Settings
 from dome_mcp.store import meta
+from dome_mcp.store.housekeeping import Kept
 from worker_companions.local import log_to_stderr, run_companion
 
 
@@ -79,7 +81,7 @@ async def status(invocation: Invocation) -> int:
     """Says how the companions do; 1 where something is to fire and none runs."""
     settings = invocation.settings()
     now = datetime.now(UTC)
-    state, port = await _state(settings, now=now)
+    state, port, kept = await _state(settings, now=now)
     problem = state.problem(now)
     try:
         path = _service(invocation).path
@@ -87,6 +89,8 @@ async def status(invocation: Invocation) -> int:
     except InvalidInput:
         installed = None
     beat = local_iso(state.last_beat, settings.timezone) if state.last_beat else None
+    kept_at = local_iso(kept.at, settings.timezone) if kept else None
+    failures = kept.failures if kept else ()
     output = invocation.output
     output.value(
         {
@@ -97,6 +101,8 @@ async def status(invocation: Invocation) -> int:
             "last_errors": list(state.last_errors),
             "service": installed,
             "link_port": port,
+            "last_housekeeping": kept_at,
+            "housekeeping_failures": list(failures),
             "problem": problem,
         }
     )
@@ -104,19 +110,23 @@ async def status(invocation: Invocation) -> int:
     output.line(f"last heartbeat: {beat or 'none'}, lag {state.lag_seconds:.1f} s")
     output.line(f"service: {installed or 'not installed'}")
     output.line(f"links in notices: {f'port {port} on this machine' if port else 'no port yet'}")
-    for error in state.last_errors:
+    output.line(f"last housekeeping: {kept_at or 'none'}")
+    for error in dict.fromkeys((*state.last_errors, *failures)):
         output.line(f"error: {error}", "yellow")
     return FAILED if problem else 0
 
 
-async def _state(settings: Settings, *, now: datetime) -> tuple[CompanionState, int | None]:
-    """How the companions do, and the port on which they answer links."""
+async def _state(
+    settings: Settings, *, now: datetime
+) -> tuple[CompanionState, int | None, Kept | None]:
+    """How the companions do, the port on which they answer links, and when they kept house."""
     is_here = settings.cloudflare.database == "embedded"
     if is_here and not (settings.home / DATABASE_FILE).exists():
-        return CompanionState(is_running=False), None
+        return CompanionState(is_running=False), None, None
     async with open_rows(settings) as rows:
         port = await meta.fact(rows.database, meta.LINK_PORT)
-        return await companion_state(rows.database, now=now), int(port) if port else None
+        state = await companion_state(rows.database, now=now)
+        return state, int(port) if port else None, await last_kept(rows.database)
 
 
 def _words(state: CompanionState) -> str:

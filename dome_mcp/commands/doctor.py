@@ -16,17 +16,21 @@ from dome_mcp.commands.blob_keys import is_ours
 from dome_mcp.commands.indexing import index_state, wait_for_vectors
 from dome_mcp.commands.machine import (
     check_carried_model,
+    check_converter,
     check_embedder,
     check_language_model,
     check_settings,
     check_sqlite,
 )
+from dome_mcp.commands.model_server import check_model_server
 from dome_mcp.commands.output import Output, Progress
 from dome_mcp.commands.shell import FAILED, Invocation
 from dome_mcp.core.errors import BackendError, ConfigurationError, DomeError, InvalidInput
 from dome_mcp.core.mail_routes import is_by_cloudflare
+from dome_mcp.core.timestamps import local_iso
 from dome_mcp.services.channels import list_channels
 from dome_mcp.services.companions import companion_state, unserved
+from dome_mcp.services.housekeeping import last_kept
 from dome_mcp.services.integrity import Finding, Level, examine, findings
 from dome_mcp.services.repair import repair
 from dome_mcp.services.status import counts
@@ -130,6 +134,9 @@ async def _check(dome: Dome, found: list[Finding]) -> None:
         found.append(await check_embedder(dome.ports.embedder))
     if not any(finding.check == "language model" for finding in found):
         found.append(await check_language_model(dome.ports.language_model))
+        found += await check_model_server(dome.settings)
+    if dome.converter is not None:
+        found.append(await check_converter(dome.converter))
 
 
 async def _check_data(dome: Dome) -> list[Finding]:
@@ -162,6 +169,10 @@ async def _check_companion(dome: Dome) -> list[Finding]:
     for each in await unserved(dome.ports.database, user_id=dome.user_id):
         waiting = f"to be sent by the channel {each.channel}: {each.deliveries}. {each.reason}"
         found.append(Finding("companion", "warning", waiting))
+    if kept := await last_kept(dome.ports.database):
+        problem = "; ".join(kept.failures)
+        words = problem or f"last done {local_iso(kept.at, dome.zone)}"
+        found.append(Finding("housekeeping", "warning" if problem else "ok", words))
     return found
 
 

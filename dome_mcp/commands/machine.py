@@ -6,6 +6,9 @@ import re
 import stat
 from pathlib import Path
 
+import anyio
+
+from dome_mcp.app import Converter
 from dome_mcp.backends.embedded.models import CARRIED_FOLDER
 from dome_mcp.core.errors import DomeError
 from dome_mcp.core.identifiers import content_hash
@@ -17,6 +20,7 @@ from dome_mcp.settings import Settings
 _MANIFEST = "manifest.json"
 _SHORT_ANSWER_TOKENS = 256
 """Enough for models that think before they speak."""
+_PAGE = b"<!doctype html><title>Check</title><p>Can this be read?</p>"
 _FIXED = {(3, 44): 6, (3, 50): 7}
 """Releases that got the fix of 3.51.3 later, and the patch that brought it."""
 
@@ -130,11 +134,24 @@ async def check_embedder(embedder: Embedder | None) -> Finding:
 
 
 async def check_language_model(model: LanguageModel | None) -> Finding:
-    """Whether the language model answers, where one is configured."""
+    """Whether the language model answers, where one is configured, and how fast it is."""
     if model is None:
         return Finding("language model", "ok", "none; answers quote the notes")
+    began = anyio.current_time()
     try:
         await model.complete([Turn("user", "Say OK.")], max_tokens=_SHORT_ANSWER_TOKENS)
     except DomeError as error:
         return Finding("language model", "problem", error.message, error.hint)
-    return Finding("language model", "ok", f"{model.model} answers")
+    seconds = anyio.current_time() - began
+    answers = f"{model.model} answers in {seconds:.1f} s; DOME sends {model.context_tokens} tokens"
+    return Finding("language model", "ok", f"{answers} at most")
+
+
+async def check_converter(converter: Converter) -> Finding:
+    """Whether what reads documents elsewhere does; a page of HTML costs nothing there."""
+    try:
+        await converter.to_markdown(_PAGE, filename="check.html")
+    except DomeError as error:
+        return Finding("conversion", "problem", error.message, error.hint)
+    extensions = " ".join(sorted(converter.content_types))
+    return Finding("conversion", "ok", f"Cloudflare reads what DOME cannot: {extensions}")

@@ -20,6 +20,8 @@ from dome_mcp.core.model import (
     Passage,
     Scores,
     SearchResult,
+    Timing,
+    Tokens,
 )
 from dome_mcp.documents.formats import SUPPORTED_EXTENSIONS
 from dome_mcp.services.integrity import Finding
@@ -59,6 +61,9 @@ async def ask(settings: Settings, arguments: argparse.Namespace) -> Answer:
         model=answered["model"],
         index=IndexState(),
         warnings=tuple(answered.get("warnings", ())),
+        confidence=answered["confidence"],
+        tokens=_tokens(answered),
+        timing=_timing(answered),
     )
 
 
@@ -184,6 +189,16 @@ def _passage(result: PassageResult) -> Passage:
         tags=tuple(result["tags"]),
         source=result.get("source"),
     )
+
+
+def _tokens(answered: Answered) -> Tokens | None:
+    counts = answered.get("tokens")
+    return None if counts is None else Tokens(counts.get("prompt"), counts.get("completion"))
+
+
+def _timing(answered: Answered) -> Timing | None:
+    took = answered.get("milliseconds")
+    return None if took is None else Timing(took["search"] / 1000, took["answer"] / 1000)
 
 
 def _citation(result: CitationResult) -> Citation:

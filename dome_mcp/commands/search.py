@@ -3,6 +3,8 @@
 import importlib
 import shutil
 import textwrap
+import time
+from collections.abc import Iterator
 from datetime import tzinfo
 from types import ModuleType
 from typing import cast
@@ -14,8 +16,9 @@ from dome_mcp.commands.shell import Invocation
 from dome_mcp.commands.typed import filter_of
 from dome_mcp.core.errors import BackendError
 from dome_mcp.core.model import Answer, Citation, Passage, SearchResult
-from dome_mcp.services import answer as answering
 from dome_mcp.services import search as searching
+from dome_mcp.services.answer import answer as answered_from
+from dome_mcp.services.asking import Question
 from dome_mcp.tools.excerpts import excerpt, shortened
 
 _EXCERPT = 400
@@ -50,7 +53,7 @@ async def ask(invocation: Invocation) -> int:
     """Prints an answer and what it rests on."""
     arguments = invocation.arguments
     settings = invocation.settings()
-    question = answering.Question(
+    question = Question(
         text=" ".join(arguments.question),
         limit=arguments.limit,
         among=filter_of(arguments, settings.timezone),
@@ -60,11 +63,12 @@ async def ask(invocation: Invocation) -> int:
     else:
         async with opened(settings) as dome:
             await _load_model(dome)
-            answer = await answering.answer(
+            answer = await answered_from(
                 question,
                 dome.ports,
                 user_id=dome.user_id,
                 now=dome.now().astimezone(settings.timezone),
+                stopwatch=time.perf_counter,
             )
     invocation.output.value(answer_shape(answer, settings.timezone))
     _print_answer(answer, settings.timezone, invocation.output)
@@ -113,6 +117,18 @@ def _print_answer(answer: Answer, zone: tzinfo, output: Output) -> None:
         output.line(f"Closest: {closest}", "dim")
     for warning in answer.warnings:
         output.line(warning, "yellow")
+    output.line(", ".join(_making(answer)), "dim")
+
+
+def _making(answer: Answer) -> Iterator[str]:
+    """What made the answer, how sure it is of it, and what that took."""
+    yield answer.model
+    if answer.answered:
+        yield f"confidence {answer.confidence:.2f}"
+    if (tokens := answer.tokens) is not None and tokens.prompt is not None:
+        yield f"{tokens.prompt} tokens read, {tokens.completion or 0} written"
+    if answer.timing is not None:
+        yield f"{answer.timing.search + answer.timing.answer:.1f} s"
 
 
 def _origin(part: Passage | Citation, zone: tzinfo) -> str:

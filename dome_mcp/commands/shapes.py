@@ -4,6 +4,7 @@ from datetime import tzinfo
 
 from dome_mcp.core.model import Answer, Citation, IndexState, Note, Passage, SearchResult
 from dome_mcp.core.timestamps import local_iso
+from dome_mcp.tools.uris import note_uri
 
 Shape = dict[str, object]
 
@@ -55,9 +56,12 @@ def answer_shape(answer: Answer, zone: tzinfo) -> Shape:
     return {
         "answer": answer.text,
         "answered": answer.answered,
+        "confidence": round(answer.confidence, 2),
         "citations": [_citation_shape(citation, zone) for citation in answer.citations],
         "passages": [passage_shape(passage, zone) for passage in answer.passages],
         "model": answer.model,
+        "tokens": _tokens(answer),
+        "milliseconds": _milliseconds(answer),
         "warnings": list(answer.warnings),
         "index_state": state(answer.index),
     }
@@ -79,11 +83,25 @@ def _citation_shape(citation: Citation, zone: tzinfo) -> Shape:
     return {
         "n": citation.n,
         "note_id": citation.note_id,
+        "uri": note_uri(citation.note_id),
         "title": citation.title,
         "date": local_iso(citation.created_at, zone),
         "location": _location(citation),
         "quote": citation.quote,
     }
+
+
+def _tokens(answer: Answer) -> Shape | None:
+    if answer.tokens is None:
+        return None
+    return {"prompt": answer.tokens.prompt, "completion": answer.tokens.completion}
+
+
+def _milliseconds(answer: Answer) -> Shape | None:
+    if answer.timing is None:
+        return None
+    seconds = {"search": answer.timing.search, "answer": answer.timing.answer}
+    return {name: round(1000 * each) for name, each in seconds.items()}
 
 
 def _location(part: Passage | Citation) -> Shape:

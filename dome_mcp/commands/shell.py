@@ -26,6 +26,7 @@ PIPE_CLOSED = 141
 _WITHOUT_DATA = frozenset(
     {"serve:serve", "search:search", "search:ask", "ingest:ingest", "doctor:doctor"}
     | {"config:show", "config:connect"}
+    | {"session:list_sessions", "session:show", "session:delete"}
 )
 """The commands that also work where another DOME has the data."""
 

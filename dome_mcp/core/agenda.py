@@ -13,6 +13,7 @@ Anchor = Literal["schedule", "completion"]
 TaskStatus = Literal["pending", "completed", "cancelled"]
 CatchUp = Literal["fire", "skip", "all"]
 ReminderState = Literal["active", "finished", "cancelled"]
+ReminderKind = Literal["reminder", "digest"]
 DeliveryState = Literal["PENDING", "SENDING", "DELIVERED", "FAILED"]
 
 
@@ -59,6 +60,7 @@ class Reminder:
     `due_at` is the earlier of the two: when the reminder fires next. `due_offset` is a duration
     such as `-1h` for a reminder that moves with its task's due time, None for one that does not.
     `missed` counts the occurrences passed over since it last fired (catch-up `skip`).
+    A `kind` of `digest` is one whose notice is made of the day when it is sent (core/digest.py).
     """
 
     reminder_id: str
@@ -79,6 +81,7 @@ class Reminder:
     note_ids: tuple[str, ...] = ()
     missed: int = 0
     due_offset: str | None = None
+    kind: ReminderKind = "reminder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,8 @@ class Notice:
     """What the user sees, made once for all channels.
 
     `when` is the local time it was due, in words; `late` says how late it is and how many it
-    missed, empty when it is on time; `snippet` quotes a linked note, with its title.
+    missed, empty when it is on time; `snippet` quotes a linked note, with its title, or has a
+    digest's lines.
     """
 
     reminder_id: str
@@ -161,6 +165,7 @@ class Notice:
     late: str = ""
     snippet: str = ""
     actions: tuple[Action, ...] = ()
+    kind: ReminderKind = "reminder"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,15 @@
 """Answers in the notes' own words: which units to quote, and the answer they make.
 
-Nothing is generated here: an extractive answer is one to four quotations, each with its citation,
-or the statement that the notes do not hold an answer.
+Nothing is generated here: an extractive answer is one to six quotations, each with its citation,
+and for each thing asked that they do not answer the statement that the notes do not hold it.
 """
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 
+from dome_mcp.core.contradictions import Quotes
 from dome_mcp.core.evidence import Unit, UnitKind
 from dome_mcp.core.model import Answer, Citation, IndexState, Passage
 from dome_mcp.core.support import Support
@@ -15,7 +18,9 @@ EXTRACTIVE = "extractive"
 NOT_FOUND = "Not in your notes."
 NOT_FOUND_YET = "Not found so far; part of your notes could not be searched."
 
+_ELSEWHEN = "Nothing quoted here is of the time asked about ({})."
 _MOST_QUOTES = 4
+_MOST_QUOTES_IN_ALL = 6
 _MARGIN = 0.03
 _MARK = re.compile(r"[\[［【](\s*\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*\s*)[\]］】]")
 
@@ -37,28 +42,76 @@ def choose(supports: Sequence[Support]) -> list[Support]:
     return chosen
 
 
+@dataclass(frozen=True, slots=True)
+class PartQuotes:
+    """What is quoted for one of the things that a question asks, which `asked` says.
+
+    `certainty` is that of the first quote, 0 to 1. `elsewhen` is the time it asks about in words,
+    where nothing quoted is of that time.
+    """
+
+    asked: str
+    quotes: Quotes
+    certainty: float = 0.0
+    elsewhen: str | None = None
+
+
 def extractive_answer(
-    chosen: Sequence[Support],
+    parts: Sequence[PartQuotes],
     passages: Sequence[Passage],
     *,
     index: IndexState,
     warnings: Sequence[str] = (),
 ) -> Answer:
-    """The answer that quotes the chosen units, or says that there is none."""
-    if not chosen:
+    """The answer that quotes what answers each part, or says that there is none.
+
+    What answers two parts is quoted once. What is over six quotes in all is left out, of each part
+    the last ones first.
+    """
+    if not any(part.quotes.chosen for part in parts):
         return not_found(passages, index=index, model=EXTRACTIVE, warnings=warnings)
-    units = [support.unit for support in chosen]
+    kept = _kept(parts)
+    numbers: dict[Unit, int] = {}
+    lines: list[str] = []
+    missing: list[str] = []
+    for part, supports in zip(parts, kept, strict=True):
+        for support in supports:
+            unit = support.unit
+            if unit not in numbers:
+                numbers[unit] = len(numbers) + 1
+                lead = _older(passages[unit.passage]) if support in part.quotes.outdated else ""
+                lines.append(f"{lead}{_statement(unit)} [{numbers[unit]}]")
+        if part.elsewhen and supports:
+            lines.append(_ELSEWHEN.format(part.elsewhen))
+        if not supports:
+            missing.append(_missing(part.asked, index))
     return Answer(
-        text="\n".join(f"{_statement(unit)} [{n}]" for n, unit in enumerate(units, 1)),
+        text="\n".join((*lines, *missing)),
         answered=True,
-        citations=tuple(
-            citation(n, unit, passages[unit.passage]) for n, unit in enumerate(units, 1)
-        ),
+        citations=tuple(citation(n, unit, passages[unit.passage]) for unit, n in numbers.items()),
         passages=tuple(passages),
         model=EXTRACTIVE,
         index=index,
-        warnings=tuple(warnings),
+        warnings=(*warnings, *missing),
+        confidence=min(part.certainty for part in parts if part.quotes.chosen),
     )
+
+
+def _kept(parts: Sequence[PartQuotes]) -> list[list[Support]]:
+    """What each part quotes, what is outdated after what is not, at most six different ones."""
+    wanted = [(*part.quotes.chosen, *part.quotes.outdated)[:_MOST_QUOTES] for part in parts]
+    ranked = [one.unit for rank in zip_longest(*wanted) for one in rank if one is not None]
+    kept = set(list(dict.fromkeys(ranked))[:_MOST_QUOTES_IN_ALL])
+    return [[one for one in supports if one.unit in kept] for supports in wanted]
+
+
+def _older(passage: Passage) -> str:
+    day = passage.created_at
+    return f"An older note ({day.day} {day:%B %Y}) says otherwise: "
+
+
+def _missing(asked: str, index: IndexState) -> str:
+    return f"{_denial(index).rstrip('.')}: {asked.strip(' ?？!')}."
 
 
 def not_found(
@@ -69,9 +122,8 @@ def not_found(
     warnings: Sequence[str] = (),
 ) -> Answer:
     """The answer that there is none; it is not certain of it while the index is behind."""
-    is_complete = index.note is None and index.pending_chunks == 0
     return Answer(
-        text=NOT_FOUND if is_complete else NOT_FOUND_YET,
+        text=_denial(index),
         answered=False,
         citations=(),
         passages=tuple(passages),
@@ -79,6 +131,11 @@ def not_found(
         index=index,
         warnings=tuple(warnings),
     )
+
+
+def _denial(index: IndexState) -> str:
+    is_complete = index.note is None and index.pending_chunks == 0
+    return NOT_FOUND if is_complete else NOT_FOUND_YET
 
 
 def citation(n: int, unit: Unit, passage: Passage) -> Citation:

@@ -1,22 +1,25 @@
 """Checks what a language model wrote against the passages it was given.
 
-Every sentence is compared with the units of evidence in the passages. It keeps those of its
-citations that hold, gets the one that does where they do not, and is marked `[unsupported]` where
-nothing supports it. A unit supports a sentence when the numbers and names of the sentence occur
-in its passage, and it shares most of the sentence's words or, by a model, its meaning.
+Every sentence keeps those of its citations that bear it out (grounds.py), gets the one that does
+where they do not, and is marked `[unsupported]` where nothing does. A sentence that joins what two
+passages say is borne out by both together, each part by its own, and cites both. What an order in
+a note had the model say is left out, and so are images, and links that no passage has: a picture's
+address tells its server whatever the model was made to put into it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dome_mcp.core.answering import citation
 from dome_mcp.core.evidence import Unit
+from dome_mcp.core.grounds import Closeness, Ground, Grounds
+from dome_mcp.core.meant import Meant
 from dome_mcp.core.model import Citation, Passage
 from dome_mcp.core.packing import NO_ANSWER
-from dome_mcp.core.questions import capitalises_nouns, is_function_word, is_name
 from dome_mcp.core.sentences import sentence_spans
-from dome_mcp.core.terms import fold, likeness, numbers_in, stems_of, terms_of
+from dome_mcp.core.terms import fold
+from dome_mcp.core.widening import Block
 
 UNSUPPORTED = "[unsupported]"
 
@@ -25,7 +28,11 @@ _MARKS = re.compile(_MARK)
 _STOP_BEFORE_MARKS = re.compile(rf"([.!?。！？]+)((?:{_MARK})+)")
 _THINKING = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _THINK = "<think>"
-_LIST_MARK = re.compile(r"(?:[-*+•]|\d{1,2}[.)])\s+|#{1,6}\s+")
+_URL = re.compile(r"(?:[a-z][a-z0-9+.-]*://|www\.)[^\s<>\"')\]]+", re.IGNORECASE)
+_IMAGE = re.compile(r"!\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])?")
+_LINK = re.compile(r"\[([^\]]*)\]\(\s*([^)\s]*)[^)]*\)")
+_ELEMENT = re.compile(r"</?[a-z][^>]*>", re.IGNORECASE)
+_ENDS_URL = ".,;:!?"
 _REFUSAL = re.compile(
     r"\b(not (mentioned|stated|specified|found|included|available)"
     r"|(do|does|did) not (contain|mention|say|state|specify|include|provide|hold)"
@@ -33,13 +40,14 @@ _REFUSAL = re.compile(
     r"|no (information|mention|record)|(cannot|can['’]t) (answer|find|determine)"
     r"|keine (angaben?|informationen?|hinweise?)|nicht (erwahnt|angegeben|enthalten|genannt))\b"
 )
-_OPENERS = stems_of(
-    "Yes No According Overall Additionally Furthermore Currently Finally Note Total"
+_JOINTS = re.compile(
+    r"[,;]\s+(?:and|but|while|und|aber|während)\s+|;\s+"
+    r"|\s+(?:and|but|while|whereas|und|aber|während|sowie)\s+",
 )
-"""Words that open a sentence with a capital and name nothing."""
-_MOST_WORDS = 0.65
-_SOME_WORDS = 0.4
-_WORDS_AND_MEANING = 1.2
+_MOST_BESIDE = 2
+"""Further units cited for the names and numbers that the one that fits best does not have."""
+_FEWEST_WORDS = 2
+"""Content words of a part of a sentence that says something by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +64,26 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A model's text with citations that hold; `unsupported` are the sentences without any."""
+    """A model's text with citations that hold.
+
+    `unsupported` are the statements without any, `ordered` those that were left out because an
+    order in a note had the model say them. `statements` counts all three kinds, `support` is their
+    mean support, 0 to 1.
+    """
 
     text: str
     citations: tuple[Citation, ...]
     unsupported: tuple[str, ...]
+    ordered: tuple[str, ...]
+    statements: int
+    support: float
     is_refusal: bool
 
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """A claim's content words, and those a supporting passage cannot do without."""
-
-    stems: tuple[str, ...]
-    names: frozenset[str]
-    numbers: frozenset[str]
+    @property
+    def is_borne_out(self) -> bool:
+        """Whether at least half of what is stated is supported."""
+        failed = len(self.unsupported) + len(self.ordered)
+        return bool(self.citations) and 2 * failed <= self.statements
 
 
 @dataclass(slots=True)
@@ -98,6 +111,15 @@ def spoken(text: str) -> str:
     return said[: len(said) - held]
 
 
+def without_foreign_links(text: str, passages: Sequence[Passage]) -> str:
+    """The text without thinking, images, elements of HTML, and addresses that no passage has."""
+    known = {url for one in passages for url in _urls(f"{one.text}\n{one.source or ''}")}
+    # An element's mark goes alone; that of thinking takes what was thought along, so it is first.
+    plain = _ELEMENT.sub("", _IMAGE.sub(r"\1", _THINKING.sub("", text)))
+    plain = _LINK.sub(lambda found: found[0] if found[2] in known else found[1], plain)
+    return _URL.sub(lambda found: found[0] if _bare(found[0]) in known else "", plain)
+
+
 def claims_of(text: str) -> list[Claim]:
     """The sentences of a model's text, in order, without what it wrote while thinking."""
     text = _STOP_BEFORE_MARKS.sub(r"\2\1", _THINKING.sub("", text).strip())
@@ -115,95 +137,127 @@ def claims_of(text: str) -> list[Claim]:
 
 def check(
     claims: Sequence[Claim],
-    units: Sequence[Unit],
+    blocks: Sequence[Block],
+    grounds: Grounds,
     *,
-    passages: Sequence[Passage],
-    similarity: Sequence[Sequence[float]] | None = None,
+    close: Mapping[str, Closeness] | None = None,
 ) -> Checked:
     """The claims as one text again, each with the citations that hold.
 
-    `units` are those of `passages`, which are in the order the claims cite them by;
-    `similarity[c][u]` is how close claim and unit are (closeness.py), where a model could tell.
+    A claim cites `blocks` from 1; `grounds` are those of their passages, in order. `close` has the
+    closeness of claims, and of their parts, to units, by their text; None where no model can
+    compare them.
     """
-    evidence = _Evidence.of(units, passages)
-    register = _Register(passages)
-    written: list[str] = []
-    unsupported: list[str] = []
-    refused = False
-    for index, claim in enumerate(claims):
+    checking = _Checking(blocks, grounds, close)
+    for claim in claims:
+        checking.take(claim)
+    return checking.result()
+
+
+def to_compare(claims: Sequence[Claim], grounds: Grounds) -> dict[str, list[int]]:
+    """Which units the meaning of which claims has to be compared with, by the claims' text."""
+    texts = [text for claim in claims for text in dict.fromkeys((claim.text, *_parts(claim.text)))]
+    wanted = ((text, grounds.to_compare(text)) for text in texts)
+    return {text: units for text, units in wanted if units}
+
+
+class _Checking:
+    """Goes through claims, and keeps what became of them."""
+
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        grounds: Grounds,
+        close: Mapping[str, Closeness] | None,
+    ) -> None:
+        self._block = [n for n, block in enumerate(blocks, 1) for _ in block.passages]
+        self._grounds = grounds
+        self._close = close
+        self._register = _Register([one for block in blocks for one in block.passages])
+        self._written: list[str] = []
+        self._unsupported: list[str] = []
+        self._ordered: list[str] = []
+        self._strengths: list[float] = []
+        self._refused = False
+
+    def take(self, claim: Claim) -> None:
         text = claim.text.replace(NO_ANSWER, "").strip()
-        refused = refused or text != claim.text or _refuses(text)
+        self._refused = self._refused or text != claim.text or _refuses(text)
         if not any(map(str.isalnum, text)):
-            continue
-        found = evidence.supporting(claim, similarity[index] if similarity else None)
-        marks = "".join(f"[{n}]" for n in dict.fromkeys(map(register.number, found)))
-        if not marks and _needs_support(claim):
+            return
+        found = self._found(claim)
+        marks = "".join(f"[{n}]" for n in self._numbers(text, found))
+        if found:
+            self._strengths.append(max(ground.strength for ground in found))
+        elif _needs_support(claim):
+            self._strengths.append(0.0)
+            if self._grounds.is_ordered(text):
+                self._ordered.append(text)
+                return
             marks = UNSUPPORTED
-            unsupported.append(text)
-        written.append(f"{claim.before}{text} {marks}".rstrip())
-    return Checked(
-        text="".join(written).strip(),
-        citations=tuple(register.citations.values()),
-        unsupported=tuple(unsupported),
-        is_refusal=refused and not register.citations,
-    )
+            self._unsupported.append(text)
+        self._written.append(f"{claim.before}{text} {marks}".rstrip())
 
-
-@dataclass(frozen=True, slots=True)
-class _Evidence:
-    """The units with the words that each, and each passage, offers to a claim."""
-
-    units: Sequence[Unit]
-    own: Sequence[frozenset[str]]
-    reach: Sequence[frozenset[str]]
-    passages: Sequence[frozenset[str]]
-    numbers: Sequence[frozenset[str]]
-
-    @classmethod
-    def of(cls, units: Sequence[Unit], passages: Sequence[Passage]) -> "_Evidence":
-        about = [_about(passage) for passage in passages]
-        texts = [f"{label}\n{one.text}" for label, one in zip(about, passages, strict=True)]
-        return cls(
-            units,
-            [stems_of(unit.text) for unit in units],
-            [stems_of("\n".join((u.text, u.frame, u.nearby, about[u.passage]))) for u in units],
-            [stems_of(text) for text in texts],
-            [numbers_in(terms_of(text)) for text in texts],
+    def result(self) -> Checked:
+        citations = tuple(self._register.citations.values())
+        statements = len(self._strengths)
+        return Checked(
+            text="".join(self._written).strip(),
+            citations=citations,
+            unsupported=tuple(self._unsupported),
+            ordered=tuple(self._ordered),
+            statements=statements,
+            support=sum(self._strengths) / statements if statements else 0.0,
+            is_refusal=self._refused and not citations,
         )
 
-    def supporting(self, claim: Claim, similarity: Sequence[float] | None) -> list[Unit]:
-        """One unit for each cited passage that supports the claim, or the best one anywhere."""
-        words = _words(claim.text)
-        if not words.stems or (_leads_over(claim) and not claim.cited):
+    def _found(self, claim: Claim) -> list[Ground]:
+        """What bears a claim out: of what it cites, or the best there is, or its parts together."""
+        if not Meant.by(claim.text).stems or (_leads_over(claim) and not claim.cited):
             return []
-        best: dict[int, tuple[float, Unit]] = {}
-        for at, unit in enumerate(self.units):
-            fit = self._fit(words, at, similarity[at] if similarity else None)
-            if fit > best.get(unit.passage, (0.0, unit))[0]:
-                best[unit.passage] = (fit, unit)
-        cited = [best[n - 1] for n in claim.cited if n - 1 in best]
-        kept = cited or sorted(best.values(), key=lambda one: -one[0])[:1]
-        return [unit for _, unit in kept]
+        if whole := self._cited(claim.text, claim.cited):
+            return whole
+        parts = [self._cited(part, claim.cited) for part in _parts(claim.text)]
+        return [one for part in parts for one in part] if parts and all(parts) else []
 
-    def _fit(self, words: _Words, at: int, close: float | None) -> float:
-        """How well a unit supports a claim; 0 where it does not."""
-        passage = self.units[at].passage
-        if not words.numbers <= self.numbers[passage] or not all(
-            likeness(name, self.passages[passage]) for name in words.names
-        ):
-            return 0.0
-        own = _share(words.stems, self.own[at])
-        reach = _share(words.stems, self.reach[at])
-        means_it = reach >= _SOME_WORDS and reach + (close or 0.0) >= _WORDS_AND_MEANING
-        if own == 0 or not (reach >= _MOST_WORDS or means_it):
-            return 0.0
-        return own + 0.5 * reach + (close or 0.0)
+    def _cited(self, text: str, cited: Sequence[int]) -> list[Ground]:
+        close = None if self._close is None else self._close.get(text, {})
+        bearing = self._grounds.bearing(text, close)
+        blocks = {self._block[one.unit.passage]: one for one in reversed(bearing)}
+        return [blocks[n] for n in cited if n in blocks] or bearing[:1]
+
+    def _numbers(self, text: str, found: Sequence[Ground]) -> dict[int, None]:
+        units = [
+            unit
+            for ground in found
+            for unit in (ground.unit, *self._grounds.beside(text, ground)[:_MOST_BESIDE])
+        ]
+        return dict.fromkeys(map(self._register.number, units))
+
+
+def _parts(text: str) -> list[str]:
+    """The parts of a sentence that each say something; none where it is only one."""
+    parts: list[str] = []
+    for part in _JOINTS.split(text):
+        if parts and len(Meant.by(part).stems) < _FEWEST_WORDS:
+            parts[-1] += f" {part}"
+        else:
+            parts.append(part)
+    return parts if len(parts) > 1 else []
+
+
+def _urls(text: str) -> list[str]:
+    return [_bare(url) for url in _URL.findall(text)]
+
+
+def _bare(url: str) -> str:
+    return url.rstrip(_ENDS_URL)
 
 
 def _needs_support(claim: Claim) -> bool:
     """False for headings, for lines that lead over to what follows, and for "it does not say"."""
     is_statement = not _leads_over(claim) and not _refuses(claim.text)
-    return is_statement and bool(_words(claim.text).stems)
+    return is_statement and bool(Meant.by(claim.text).stems)
 
 
 def _leads_over(claim: Claim) -> bool:
@@ -212,28 +266,3 @@ def _leads_over(claim: Claim) -> bool:
 
 def _refuses(text: str) -> bool:
     return _REFUSAL.search(fold(text)) is not None
-
-
-def _words(text: str) -> _Words:
-    """A claim's words; in German, which capitalises nouns, none is taken for a name."""
-    plain = _LIST_MARK.sub("", text, count=1)
-    terms = [(term, plain[term.start : term.end]) for term in terms_of(plain)]
-    german = capitalises_nouns(word for _, word in terms)
-    content = [pair for pair in terms if not is_function_word(pair[1], german=german)]
-    names = (term.stem for term, word in content if not german and is_name(word))
-    return _Words(
-        stems=tuple(term.stem for term, _ in content),
-        names=frozenset(names) - _OPENERS,
-        numbers=numbers_in(term for term, _ in terms),
-    )
-
-
-def _share(stems: Sequence[str], offered: frozenset[str]) -> float:
-    return sum(likeness(stem, offered) for stem in stems) / len(stems)
-
-
-def _about(passage: Passage) -> str:
-    """What a claim may say beside the text: title, heading, tags, and the date in words."""
-    day = passage.created_at
-    date = f"{day:%Y-%m-%d} {day.day} {day:%B} {day.month}"
-    return "\n".join((passage.title, passage.heading or "", " ".join(passage.tags), date))

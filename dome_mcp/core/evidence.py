@@ -1,11 +1,12 @@
 """Evidence: the sentences, list items and table rows of passages, as units that can be quoted.
 
 What frames a unit (title, heading, the line that leads into a list, the question it answers, a
-table's header row) belongs to its meaning but not to the quote.
+table's header row, the label that its line begins with) belongs to its meaning but not to the
+quote.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -17,12 +18,14 @@ _ITEM = re.compile(
     r"(?:[-*+•‣◦–]|\(?\d{1,3}[.)]|\(?[a-z]\))\s+(?:\[[ xX]\]\s+)?(?P<body>\S.*)", re.DOTALL
 )
 _ROW = re.compile(r"\|\s*(?P<body>.*?)\s*\|?$", re.DOTALL)
+_LABEL = re.compile(r"(?P<label>[^\W\d_][\w .'’-]{0,30}):\s")
 _RULE = re.compile(r"[\s|:*_=+~`.-]*")
 _LEADERS = re.compile(r"\s\.$|(\. ?){5}")  # dots of a table of contents
 _PAGE_NUMBERS = re.compile(r"[^\W\d].*,\s*\d+(?:,\s*\d+)*\s*$")  # an entry of an index of words
 _SHORTEST_INDEX = 6
 """Lines; a short list of names and numbers may well be what was asked for."""
 _MARKUP = "#>*-_ "
+_STOPS = ".!。！"
 _LONGEST_LIST = 400
 """Characters; a longer list is quoted by item only."""
 
@@ -82,7 +85,8 @@ def evidence_units(passages: Sequence[Passage]) -> list[Unit]:
             if key in seen:
                 continue
             seen.add(key)
-            is_title = unit.text in (passage.title, passage.heading)
+            # The title of a short note is all of its first sentence, and that states something.
+            is_title = unit.text in (passage.title, passage.heading) and unit.text[-1] not in _STOPS
             kind = UnitKind.HEADING if is_title else unit.kind
             units.append(replace(unit, passage=index, kind=kind))
     return units
@@ -103,7 +107,7 @@ def _place(passage: Passage) -> str:
 
 def units_of(text: str, frame: str = "") -> list[Unit]:
     """The units of one text that stands under `frame`, with their neighbours filled in."""
-    framed = _framed(_classified(text), frame)
+    framed = _framed(_labelled(_classified(text), text), frame)
     units = [replace(unit, nearby=_nearby(framed, at)) for at, unit in enumerate(framed)]
     return units + _whole_lists(framed, text)
 
@@ -126,6 +130,21 @@ def _classified(text: str) -> list[Unit]:
     return units
 
 
+def _labelled(units: Iterable[Unit], text: str) -> Iterator[Unit]:
+    """The units, each framed by the label of its line: who says it, as a rule.
+
+    "Ada: Yes. I moved in May." is quoted by the sentence, and the second is as much Ada's.
+    """
+    label, end = "", 0
+    for unit in units:
+        own = _LABEL.match(unit.text)
+        if own or "\n" in text[end : unit.start]:
+            label = ""
+        yield replace(unit, frame=label)
+        label = own["label"] if own else label
+        end = unit.end
+
+
 def _framed(units: Iterable[Unit], frame: str) -> list[Unit]:
     """The units with what they stand under; rules and table separators fall out."""
     framed: list[Unit] = []
@@ -143,7 +162,7 @@ def _framed(units: Iterable[Unit], frame: str) -> list[Unit]:
             heading, lead = unit.text, ""
         elif unit.kind is UnitKind.SENTENCE:
             lead = ""
-        over = dict.fromkeys(filter(None, (*outer, heading, lead, asked, header)))
+        over = dict.fromkeys(filter(None, (*outer, heading, lead, asked, header, unit.frame)))
         kind = UnitKind.HEADING if unit.text in over else unit.kind
         over.pop(unit.text, None)
         framed.append(replace(unit, kind=kind, frame="\n".join(over), header=header))

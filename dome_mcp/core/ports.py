@@ -6,7 +6,7 @@ vendor's exception; cancellation passes through. A port's methods may be called 
 tasks at once. Each port has one conformance suite (tests/conformance) over all drivers.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -244,7 +244,7 @@ class LanguageModel(Protocol):
 
     @property
     def context_tokens(self) -> int:
-        """How many tokens prompt and answer may have together."""
+        """How many tokens prompt and answer may have together; a refusal may teach it better."""
         ...
 
     async def complete(
@@ -262,8 +262,8 @@ class LanguageModel(Protocol):
 
     def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
-    ) -> AsyncIterator[str]:
-        """The same message in pieces, as they come; errors as for `complete`."""
+    ) -> AsyncGenerator[Completion]:
+        """The same in pieces, the counts last and alone; to close it ends the model's work."""
         ...
 
 

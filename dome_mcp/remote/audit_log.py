@@ -34,7 +34,6 @@ MAX_STRANGERS = 200
 
 _BATCH = 500
 _LAST_FLUSH_SECONDS = 2.0
-_FORGET_EVERY = timedelta(hours=6)
 _MAX_SOURCES = 4_096
 
 _READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -140,14 +139,7 @@ class AuditLog:
                 self._waiting.popleft()
 
     async def _keep(self, ports: Ports) -> None:
-        forget_at = self._clock()
         while True:
-            if self._clock() >= forget_at:
-                forget_at = self._clock() + _FORGET_EVERY
-                try:
-                    await audit.forget_old_entries(ports, now=self._clock())
-                except DomeError as error:
-                    _log.warning("Old entries of the audit log stay for now: %s", error)
             await anyio.sleep(FLUSH_SECONDS)
             await self.flush(ports)
 

@@ -34,6 +34,7 @@ from dome_mcp.remote.rest.problems import INTERNAL, problem, problem_of
 from dome_mcp.remote.rest.shapes import stored
 from dome_mcp.remote.spool import Incoming, Spool
 from dome_mcp.services import jobs, uploads
+from dome_mcp.services.housekeeping import keep_house
 from dome_mcp.tools.changes import tell_changed
 
 POLICY = JobPolicy()
@@ -142,13 +143,17 @@ async def run_job(dome: Dome, job: Job, policy: JobPolicy = POLICY) -> Job | Non
 
 
 async def sweep(dome: Dome) -> None:
-    """Forgets jobs and uploads that are over, and removes files that no upload names.
+    """Keeps house where it is time, and removes files that no upload names any more.
+
+    Uploads that are over take room from their user, so they go more often than the rest.
 
     Raises:
         BackendError: something is left for the next time.
     """
     database, now = dome.ports.database, dome.now()
-    await jobs.forget_finished(database, now=now)
+    kept = await keep_house(database, now=now)
+    for failure in kept.failures if kept else ():
+        _log.warning("%s", failure)
     await uploads.forget_expired(database, now=now)
     spool = Spool.of(dome.settings)
     names = await spool.old_names(now)

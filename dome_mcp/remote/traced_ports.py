@@ -4,8 +4,8 @@ A span says what was done, how much of it, and the type of what failed. It holds
 text, no key, and no words of an error.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
@@ -205,18 +205,18 @@ class TracedModel:
 
     async def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[Completion]:
         # Not the current span: between two pieces the reader's own spans begin and end.
         span = self.tracer.start_span(
             "language model stream", attributes={"dome.model": self.model, "dome.turns": len(turns)}
         )
         pieces = 0
+        said = self.language_model.stream(turns, max_tokens=max_tokens, temperature=temperature)
         try:
-            async for piece in self.language_model.stream(
-                turns, max_tokens=max_tokens, temperature=temperature
-            ):
-                pieces += 1
-                yield piece
+            async with aclosing(said):
+                async for piece in said:
+                    pieces += 1
+                    yield piece
         except Exception as error:  # raised again: only its kind is noted
             span.set_attribute("error.type", type(error).__name__)
             span.set_status(Status(StatusCode.ERROR))

@@ -13,6 +13,7 @@ from dome_mcp.core.agenda import (
     Anchor,
     CatchUp,
     Reminder,
+    ReminderKind,
     ReminderState,
     Schedule,
     Task,
@@ -128,6 +129,7 @@ def to_reminder(record: Mapping[str, object], *, user_id: str) -> Reminder:
             note_ids=fields.texts("note_ids"),
             missed=fields.number("missed"),
             due_offset=fields.optional("due_offset"),
+            kind=fields.kind(),
         )
 
 
@@ -164,6 +166,12 @@ class _Fields:
 
     def instant(self, name: str) -> datetime | None:
         return None if self.record[name] is None else from_ms(self.number(name))
+
+    def kind(self) -> ReminderKind:
+        """The kind; an export of a time when there was one has none."""
+        if "kind" not in self.record:
+            return "reminder"
+        return cast("ReminderKind", self.one_of("kind", get_args(ReminderKind)))
 
     def one_of(self, name: str, known: Sequence[str]) -> str:
         if (value := self.text(name)) not in known:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from dome_mcp.core.audit import AuditEntry
 from dome_mcp.core.errors import InvalidInput
@@ -56,11 +56,6 @@ async def list_entries(
         tuple(map(audit.to_entry, rows[:limit])),
         None if is_last else str(to_int(rows[limit - 1]["audit_key"])),
     )
-
-
-async def forget_old_entries(ports: Ports, *, now: datetime) -> None:
-    """Drops what is older than RETENTION."""
-    await ports.database.query(audit.forget_entries_before(now - RETENTION))
 
 
 def _position(cursor: str) -> int:

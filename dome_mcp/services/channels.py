@@ -2,22 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 
 from dome_mcp.core.agenda import Channel
 from dome_mcp.core.channels import DESKTOP, checked, clean_name, desktop_channel
+from dome_mcp.core.digest import digest_id
 from dome_mcp.core.errors import Conflict, NotFound
 from dome_mcp.core.ports import Ports
 from dome_mcp.store import channels as store
+from dome_mcp.store import digests
 from dome_mcp.store.notes import optional, to_int
+from dome_mcp.store.reminders import to_reminder
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelHealth:
-    """A channel, and why its last notice failed for good; None where it did not."""
+    """A channel, and why its last notice failed for good; None where it did not.
+
+    `digest` is the time of day at which it sends a digest, None where it sends none.
+    """
 
     channel: Channel
     last_error: str | None
+    digest: time | None = None
 
 
 async def add_channel(
@@ -52,12 +59,19 @@ async def add_channel(
 
 async def list_channels(ports: Ports, *, user_id: str) -> tuple[ChannelHealth, ...]:
     """The user's channels, by name."""
-    found, failed = await ports.database.batch(
-        [store.channels_of(user_id), store.failures(user_id)]
+    found, failed, sent_daily = await ports.database.batch(
+        [store.channels_of(user_id), store.failures(user_id), digests.digests_of(user_id)]
     )
     errors = {str(row["name"]): optional(row["last_error"]) for row in failed}
-    channels = [store.to_channel(row) for row in found]
-    return tuple(ChannelHealth(channel, errors.get(channel.name)) for channel in channels)
+    times = {
+        name: digest.schedule.start.time()
+        for digest in map(to_reminder, sent_daily)
+        for name in digest.channels
+    }
+    return tuple(
+        ChannelHealth(channel, errors.get(channel.name), times.get(channel.name))
+        for channel in map(store.to_channel, found)
+    )
 
 
 async def default_channels(ports: Ports, *, user_id: str) -> tuple[Channel, ...]:
@@ -82,15 +96,19 @@ async def channel_named(name: str, ports: Ports, *, user_id: str) -> Channel:
     raise NotFound("channel", name[:60], _offer(sorted({*channels, DESKTOP})))
 
 
-async def remove_channel(name: str, ports: Ports, *, user_id: str) -> int:
-    """Removes a channel and returns how many active reminders still name it.
+async def remove_channel(name: str, ports: Ports, *, user_id: str, now: datetime) -> int:
+    """Removes a channel, with its digest, and returns how many active reminders still name it.
 
     Raises:
         NotFound: there is none.
     """
     cleaned = clean_name(name)
-    removed, counted = await ports.database.batch(
-        [store.delete_channel(cleaned, user_id), store.reminders_naming(cleaned, user_id)]
+    removed, _, counted = await ports.database.batch(
+        [
+            store.delete_channel(cleaned, user_id),
+            digests.end_digest(digest_id(cleaned, user_id=user_id), user_id, now=now),
+            store.reminders_naming(cleaned, user_id),
+        ]
     )
     if not removed:
         raise NotFound("channel", cleaned, "See `dome-mcp channel list` for those there are.")

@@ -98,9 +98,13 @@ async def end_beat(database: Database, name: str) -> None:
 
 async def companion_state(database: Database, *, now: datetime) -> CompanionState:
     """How the companions do, by their heartbeats."""
-    rows = await database.query(companions.latest_beats())
-    starting = await database.query(leases.live_lease(_START_LEASE, now=now))
-    times = await database.query(deliveries.next_times())
+    rows, starting, times = await database.batch(
+        [
+            companions.latest_beats(),
+            leases.live_lease(_START_LEASE, now=now),
+            deliveries.next_times(),
+        ]
+    )
     # A beat from the future was made before the clock was set back; nobody knows how old it is.
     known = [row for row in rows if _at(row) <= now + _FUTURE]
     fresh = [row for row in known if now - _at(row) <= _BEATS_MISSED * _every(row)]

@@ -1,6 +1,8 @@
 """Has a language model write its next message, and tells of it while it is written."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
+from contextlib import aclosing
+from dataclasses import replace
 
 from dome_mcp.core.citations import spoken
 from dome_mcp.core.model import Completion, Turn
@@ -11,7 +13,7 @@ from dome_mcp.services.asking import Follower
 async def completed(
     model: LanguageModel, turns: Sequence[Turn], *, max_tokens: int, follower: Follower | None
 ) -> Completion:
-    """What the model writes, told to the follower as it comes.
+    """What the model writes, told to the follower as it comes, and how many tokens it took.
 
     Raises:
         BackendError: as `LanguageModel.complete`.
@@ -19,15 +21,11 @@ async def completed(
     if follower is None:
         return await model.complete(turns, max_tokens=max_tokens)
     text, said = "", 0
-    pieces = model.stream(turns, max_tokens=max_tokens)
-    try:
+    piece = Completion("")
+    async with aclosing(model.stream(turns, max_tokens=max_tokens)) as pieces:
         async for piece in pieces:
-            text += piece
+            text += piece.text
             if new := spoken(text)[said:]:
                 said += len(new)
                 await follower.says(new)
-    finally:
-        # A follower that is gone ends the model's work at once, not when memory is tidied.
-        if isinstance(pieces, AsyncGenerator):
-            await pieces.aclose()
-    return Completion(text)
+    return replace(piece, text=text)  # the last piece has the counts

@@ -16,6 +16,7 @@ from dome_mcp.core.agenda import (
     DeliveryPolicy,
     DeliveryState,
     Firing,
+    Notice,
     Outcome,
 )
 from dome_mcp.core.awaiting import awaited
@@ -30,7 +31,8 @@ from dome_mcp.core.reminders import (
     channels_of,
     plan_due,
 )
-from dome_mcp.store import deliveries
+from dome_mcp.services.digest import make_digest
+from dome_mcp.store import deliveries, digests
 from dome_mcp.store.deliveries import Begun, Claim, Recording
 
 BATCH_FIRINGS = 1000
@@ -79,7 +81,8 @@ async def attempt_delivery(
     """Tries the delivery that a queue message names, and returns the state it is left in.
 
     None where there was nothing to do: the message is stale or came twice, the user needs the
-    notice no more, or the attempt took so long that another companion took it over.
+    notice no more, a digest has nothing to tell, or the attempt took so long that another companion
+    took it over.
 
     Raises:
         InvalidInput: the message is none of ours.
@@ -88,8 +91,11 @@ async def attempt_delivery(
     begun = await _begin(body, database, policy, now=now)
     if begun is None:
         return None
-    actions = compose_actions(begun.firing) if compose_actions else ()
-    settlement = await _notify(begun, notifiers, policy, now=now, actions=actions)
+    notice = await _notice(begun, database, now=now, compose_actions=compose_actions)
+    if notice is None:
+        await database.query(digests.withdraw(begun.delivery))
+        return None
+    settlement = await _notify(begun, notice, notifiers, policy, now=now)
     return await _settle(begun, settlement, database, now=now)
 
 
@@ -169,13 +175,24 @@ async def _claim(database: Database, policy: DeliveryPolicy, *, now: datetime) -
     return [deliveries.to_claim(row) for row in rows]
 
 
+async def _notice(
+    begun: Begun, database: Database, *, now: datetime, compose_actions: ComposeActions | None
+) -> Notice | None:
+    """What is to be sent; None for a digest that has nothing to tell."""
+    reminder, firing = begun.reminder, begun.firing
+    if reminder.kind == "digest":
+        return await make_digest(reminder, firing, database, now=now)
+    actions = compose_actions(firing) if compose_actions else ()
+    return compose(reminder, firing, now=now, snippet=begun.snippet, actions=actions)
+
+
 async def _notify(
     begun: Begun,
+    notice: Notice,
     notifiers: Mapping[str, Notifier],
     policy: DeliveryPolicy,
     *,
     now: datetime,
-    actions: tuple[Action, ...],
 ) -> Settlement:
     """Sends the notice once, and says what follows from the answer."""
     delivery = begun.delivery
@@ -191,7 +208,6 @@ async def _notify(
     notifier = notifiers.get(channel.kind)
     if notifier is None:
         return after_unserved(delivery, awaited(channel), policy, now=now)
-    notice = compose(begun.reminder, begun.firing, now=now, snippet=begun.snippet, actions=actions)
     try:
         receipt = await notifier.notify(notice, channel, idempotency_key=delivery.delivery_key)
     except NotServed as error:

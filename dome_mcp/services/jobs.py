@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from dome_mcp.core.errors import NotFound
-from dome_mcp.core.jobs import KEPT, IngestRequest, Job, JobKind, JobPolicy, JobSettlement
+from dome_mcp.core.jobs import IngestRequest, Job, JobKind, JobPolicy, JobSettlement
 from dome_mcp.core.ports import Database, Statement
 from dome_mcp.store import jobs, uploads
 
@@ -114,8 +114,3 @@ async def dead_letter(
         BackendError: nothing was written.
     """
     await database.query(jobs.dead_letter(job_id, user_id, problem, now=now))
-
-
-async def forget_finished(database: Database, *, now: datetime) -> None:
-    """Drops the jobs of all users that finished long ago; their notes stay."""
-    await database.batch(jobs.forget_finished(now - KEPT))

@@ -19,7 +19,6 @@ from dome_mcp.core.sessions import (
 from dome_mcp.services.answer import answer
 from dome_mcp.services.asking import Follower, Question
 from dome_mcp.store import sessions as store
-from dome_mcp.store import user_data
 
 MAX_SESSIONS = 100
 """So many sessions are listed, the last ones used."""
@@ -169,12 +168,6 @@ async def forget_gone_notes(
         ]
     )
     return bool(left)
-
-
-async def is_user_gone(rows: Database, *, user_id: str) -> bool:
-    """Whether the rows have nothing of the user, who was deleted or has never been here."""
-    counts = await rows.query(user_data.row_counts(user_id))
-    return not any(user_data.to_row_counts(counts[0]).values())
 
 
 def sessions_of(ports: Ports) -> SessionManager:

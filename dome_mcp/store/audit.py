@@ -8,6 +8,7 @@ from typing import cast
 from dome_mcp.core.audit import AuditEntry, Outcome
 from dome_mcp.core.ports import Row, Statement
 from dome_mcp.core.timestamps import from_ms, to_ms
+from dome_mcp.store.housekeeping import AT_ONCE
 from dome_mcp.store.notes import to_int
 
 _COLUMNS = """
@@ -29,7 +30,10 @@ SELECT {_COLUMNS} FROM audit a
 WHERE a.user_id = ?3 AND a.audit_key < CAST(?1 AS INTEGER)
 ORDER BY a.audit_key DESC LIMIT CAST(?2 AS INTEGER)"""
 
-_FORGET = "DELETE FROM audit WHERE at_ms < CAST(?1 AS INTEGER)"
+_FORGET = f"""
+DELETE FROM audit WHERE audit_key IN (
+  SELECT audit_key FROM audit WHERE at_ms < CAST(?1 AS INTEGER)
+  ORDER BY at_ms LIMIT {AT_ONCE})"""
 
 _AFTER_ALL = 9007199254740991
 
@@ -63,6 +67,7 @@ def entries_of(user_id: str, *, before: int | None, limit: int) -> Statement:
 
 
 def forget_entries_before(instant: datetime) -> Statement:
+    """Drops what is older, at most `AT_ONCE` of it."""
     return Statement(_FORGET, (to_ms(instant),))
 
 

@@ -50,11 +50,14 @@ _UNCHANGED = """
 JOIN reminders r ON r.reminder_id = p.value ->> 'reminder_id'
   AND r.due_at_ms = p.value ->> 'due_at_ms' AND r.revision = p.value ->> 'revision'"""
 
+# A digest waits for nobody to acknowledge it: what it tells of has its own place.
 _INSERT_FIRINGS = f"""
-INSERT INTO firings (reminder_id, due_at_ms, user_id, occurrence_at_ms, fired_at_ms, missed)
+INSERT INTO firings (
+  reminder_id, due_at_ms, user_id, occurrence_at_ms, fired_at_ms, missed, acknowledged_at_ms)
 SELECT
   r.reminder_id, f.value ->> 'due_at_ms', r.user_id, f.value ->> 'occurrence_at_ms',
-  CAST(?2 AS INTEGER), f.value ->> 'missed'
+  CAST(?2 AS INTEGER), f.value ->> 'missed',
+  CASE r.kind WHEN 'digest' THEN CAST(?2 AS INTEGER) END
 FROM json_each(?1) AS p CROSS {_UNCHANGED}
 CROSS JOIN json_each(p.value, '$.firings') AS f
 WHERE true
@@ -112,7 +115,7 @@ WHERE delivery_key = ?1 AND attempt = CAST(?2 AS INTEGER) AND state = 'PENDING'
   AND NOT EXISTS (
     SELECT 1 FROM firings f JOIN reminders r ON r.reminder_id = f.reminder_id
     WHERE f.reminder_id = deliveries.reminder_id AND f.due_at_ms = deliveries.due_at_ms
-      AND f.acknowledged_at_ms IS NULL AND r.state <> 'cancelled')"""
+      AND (f.acknowledged_at_ms IS NULL OR r.kind = 'digest') AND r.state <> 'cancelled')"""
 
 _BEGIN = """
 UPDATE deliveries SET state = 'SENDING', lease_until_ms = CAST(?3 AS INTEGER)

@@ -22,6 +22,7 @@ from dome_mcp.core.jobs import IngestRequest, Job, JobKind, JobSettlement, JobSt
 from dome_mcp.core.ports import Row, Statement
 from dome_mcp.core.timestamps import from_ms, to_ms
 from dome_mcp.core.uploads import ReceivedFile
+from dome_mcp.store.housekeeping import AT_ONCE
 from dome_mcp.store.notes import optional, to_int
 
 JOB_COLUMNS = """
@@ -89,10 +90,14 @@ UPDATE jobs SET
 WHERE job_id = ?1 AND user_id = ?2 AND (
   state = 'queued' OR (state = 'running' AND lease_until_ms <= CAST(?4 AS INTEGER)))"""
 
-_FORGET_FILES = """
+_FINISHED = f"""
+SELECT job_id FROM jobs
+WHERE state IN ('done', 'failed') AND updated_at_ms <= CAST(?1 AS INTEGER)
+ORDER BY updated_at_ms, job_id LIMIT {AT_ONCE}"""
+
+_FORGET_FILES = f"""
 DELETE FROM uploads WHERE state = 'consumed' AND upload_id IN (
-  SELECT request ->> '$.file.upload_id' FROM jobs
-  WHERE state IN ('done', 'failed') AND updated_at_ms <= CAST(?1 AS INTEGER))"""
+  SELECT request ->> '$.file.upload_id' FROM jobs WHERE job_id IN ({_FINISHED}))"""
 
 _OF_NOTE = """
 SELECT job_id FROM jobs
@@ -104,8 +109,7 @@ DELETE FROM uploads WHERE user_id = ?1 AND state = 'consumed' AND upload_id IN (
 
 _FORGET_OF_NOTE = f"DELETE FROM jobs WHERE user_id = ?1 AND job_id IN ({_OF_NOTE})"
 
-_FORGET = """
-DELETE FROM jobs WHERE state IN ('done', 'failed') AND updated_at_ms <= CAST(?1 AS INTEGER)"""
+_FORGET = f"DELETE FROM jobs WHERE job_id IN ({_FINISHED})"
 
 
 def accept(
@@ -182,7 +186,10 @@ def forget_jobs_of_note(note_id: str, user_id: str) -> list[Statement]:
 
 
 def forget_finished(before: datetime) -> list[Statement]:
-    """Drops the jobs that finished before then, with their uploads; to be run as one batch."""
+    """Drops the jobs that finished before then, with their uploads, at most `AT_ONCE` of them.
+
+    To be run as one batch.
+    """
     params = (to_ms(before),)
     return [Statement(_FORGET_FILES, params), Statement(_FORGET, params)]
 

@@ -72,7 +72,7 @@ TABLES: Mapping[str, Table] = {
         (
             "task_id", "text", "zone", "start_local", "rule", "exdates", "anchor", "due_offset",
             "state", "due_at_ms", "next_at_ms", "snooze_at_ms", "snooze_of_ms", "channels",
-            "catch_up", "missed", "note_ids", "created_at_ms", UPDATED, "revision",
+            "catch_up", "missed", "note_ids", "created_at_ms", UPDATED, "revision", "kind",
         ),
     ),
 }  # fmt: skip

@@ -72,6 +72,19 @@ _AND_STAGED = """
   UNION ALL
   SELECT chunk_key, NULL FROM ({staged})"""
 
+# The plus keeps the planner from walking all of a user's chunks instead of the named ones.
+_NEIGHBOURS = """
+SELECT DISTINCT NULL AS keyword, c.chunk_id, c.ordinal, c.start_offset, c.end_offset, c.page,
+  c.heading, c.text, n.note_id, n.title, n.context, n.source_uri, n.created_at_ms,
+  (SELECT json_group_array(t.name) FROM note_tags t WHERE t.note_key = n.note_key) AS tags
+FROM json_each(?2) AS j
+CROSS JOIN chunks hit ON hit.chunk_id = j.value AND +hit.user_id = ?1
+CROSS JOIN chunks c ON c.note_key = hit.note_key
+  AND c.ordinal IN (hit.ordinal - 1, hit.ordinal + 1)
+CROSS JOIN notes n ON n.note_key = c.note_key
+WHERE n.user_id = ?1 AND n.deleted_at_ms IS NULL
+  AND c.chunk_id NOT IN (SELECT value FROM json_each(?2))"""
+
 SCORED_CHUNKS = 8_000
 """How many chunks a keyword search scores at most, the rarest terms of the query first.
 
@@ -124,6 +137,14 @@ def candidates(
             *condition.params,
         ),
     )
+
+
+def neighbours(user_id: str, chunk_ids: Sequence[str]) -> Statement:
+    """The chunks that stand directly before and after the named ones, without these.
+
+    The rows are as those of `candidates`, in no order.
+    """
+    return Statement(_NEIGHBOURS, (user_id, json.dumps(chunk_ids)))
 
 
 def to_passage(row: Row, *, score: float, semantic: Mapping[str, float]) -> Passage:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import cast
 
-from dome_mcp.core.agenda import CatchUp, Reminder, ReminderState
+from dome_mcp.core.agenda import CatchUp, Reminder, ReminderKind, ReminderState
 from dome_mcp.core.ports import Row, Statement, Value
 from dome_mcp.core.timestamps import from_ms, to_ms
 from dome_mcp.store.notes import optional, to_int
@@ -19,16 +19,17 @@ from dome_mcp.store.schedules import (
 REMINDER_COLUMNS = """
   r.reminder_id, r.user_id, r.task_id, r.text, r.zone, r.start_local, r.rule, r.exdates, r.anchor,
   r.due_offset, r.state, r.due_at_ms, r.next_at_ms, r.snooze_at_ms, r.snooze_of_ms, r.channels,
-  r.catch_up, r.missed, r.note_ids, r.created_at_ms, r.updated_at_ms, r.revision"""
+  r.catch_up, r.missed, r.note_ids, r.created_at_ms, r.updated_at_ms, r.revision,
+  r.kind"""
 
 _INSERT = """
 INSERT INTO reminders (
   reminder_id, user_id, text, zone, start_local, rule, exdates, anchor, due_offset, state,
   due_at_ms, next_at_ms, snooze_at_ms, snooze_of_ms, channels, catch_up, note_ids, missed,
-  updated_at_ms, created_at_ms, task_id, revision)
+  updated_at_ms, created_at_ms, task_id, revision, kind)
 VALUES (
   ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-  ?22)
+  ?22, ?23)
 ON CONFLICT (reminder_id) DO NOTHING"""
 
 # As for notes: a stale revision makes `revision` NULL, and nothing of the batch is written.
@@ -58,7 +59,7 @@ def insert_reminder(reminder: Reminder) -> Statement:
     schedule = schedule_columns(reminder.schedule)
     row = (
         reminder.reminder_id, reminder.user_id, reminder.text, *schedule, *_state(reminder),
-        to_ms(reminder.created_at), reminder.task_id, reminder.revision,
+        to_ms(reminder.created_at), reminder.task_id, reminder.revision, reminder.kind,
     )  # fmt: skip
     return Statement(_INSERT, row)
 
@@ -108,6 +109,7 @@ def to_reminder(row: Row) -> Reminder:
         note_ids=to_texts(row["note_ids"]),
         missed=to_int(row["missed"]),
         due_offset=optional(row["due_offset"]),
+        kind=cast("ReminderKind", str(row["kind"])),
     )
 
 

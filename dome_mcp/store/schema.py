@@ -13,6 +13,7 @@ from dome_mcp.core.ports import Database, Statement
 from dome_mcp.store.migrations import (
     access,
     agenda,
+    digests,
     notes,
     sessions,
     vector_indexes,
@@ -28,7 +29,7 @@ CREATE TABLE IF NOT EXISTS d1_migrations (
 
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = tuple(
     (each.NAME, each.STATEMENTS)
-    for each in (notes, agenda, access, vector_ledger, vector_indexes, sessions)
+    for each in (notes, agenda, access, vector_ledger, vector_indexes, sessions, digests)
 )
 
 _IS_MIGRATED = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'd1_migrations'"

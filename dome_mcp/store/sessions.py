@@ -7,6 +7,7 @@ from datetime import datetime
 from dome_mcp.core.ports import Row, Statement
 from dome_mcp.core.sessions import Exchange, Session
 from dome_mcp.core.timestamps import from_ms, to_ms
+from dome_mcp.store.housekeeping import AT_ONCE
 from dome_mcp.store.notes import to_int
 from dome_mcp.store.schedules import to_texts
 
@@ -53,7 +54,10 @@ _ANY = "SELECT 1 AS found FROM exchanges WHERE user_id = ?1 LIMIT 1"
 
 _DELETE = "DELETE FROM exchanges WHERE user_id = ?1 AND session_id = ?2 RETURNING 1 AS deleted"
 
-_FORGET = "DELETE FROM exchanges WHERE asked_at_ms < CAST(?1 AS INTEGER)"
+_FORGET = f"""
+DELETE FROM exchanges WHERE exchange_id IN (
+  SELECT exchange_id FROM exchanges WHERE asked_at_ms < CAST(?1 AS INTEGER)
+  ORDER BY asked_at_ms LIMIT {AT_ONCE})"""
 
 
 def insert_exchange(exchange: Exchange, user_id: str) -> Statement:
@@ -86,7 +90,7 @@ def delete_session(session_id: str, user_id: str) -> Statement:
 
 
 def forget_before(before: datetime) -> Statement:
-    """Deletes whatever was asked earlier, by anybody."""
+    """Deletes what was asked earlier, by anybody, at most `AT_ONCE` of it."""
     return Statement(_FORGET, (to_ms(before),))
 
 

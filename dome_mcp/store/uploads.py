@@ -12,6 +12,7 @@ from typing import cast
 from dome_mcp.core.ports import Row, Statement
 from dome_mcp.core.timestamps import from_ms, to_ms
 from dome_mcp.core.uploads import ReceivedFile, Upload, UploadState
+from dome_mcp.store.housekeeping import AT_ONCE
 from dome_mcp.store.notes import optional, to_int
 
 _COLUMNS = """
@@ -48,8 +49,11 @@ UPDATE uploads SET state = 'consumed'
 WHERE upload_id = ?1 AND user_id = ?2 AND state = 'complete'"""
 
 # What a job has consumed goes with the job.
-_FORGET_EXPIRED = """
-DELETE FROM uploads WHERE expires_at_ms <= CAST(?1 AS INTEGER) AND state <> 'consumed'"""
+_FORGET_EXPIRED = f"""
+DELETE FROM uploads WHERE upload_id IN (
+  SELECT upload_id FROM uploads
+  WHERE expires_at_ms <= CAST(?1 AS INTEGER) AND state <> 'consumed'
+  ORDER BY expires_at_ms LIMIT {AT_ONCE})"""
 
 _WAITING = """
 WITH open_jobs AS (
@@ -104,7 +108,7 @@ def consume(upload_id: str, user_id: str) -> Statement:
 
 
 def forget_expired(now: datetime) -> Statement:
-    """Drops the uploads that nobody sent or ingested in time."""
+    """Drops the uploads that nobody sent or ingested in time, at most `AT_ONCE` of them."""
     return Statement(_FORGET_EXPIRED, (to_ms(now),))
 
 

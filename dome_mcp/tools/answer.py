@@ -46,8 +46,8 @@ async def rag_answer(
     until: Until = "",
     session_id: str = "",
 ) -> Answered:
-    """Answer a question from the user's notes with [n] citations; says so when they hold no answer.
-    Not for general knowledge. To follow up, send the session_id that came back."""
+    """Answer a question from the user's notes with [n] citations, or say that they hold no answer.
+    Not for general knowledge. To follow up, send the session_id back."""
     dome = await dome_of(call)
     zone = dome.zone
     among = note_filter(

@@ -7,10 +7,14 @@ from typing_extensions import TypedDict
 
 from dome_mcp.core.agenda import Channel
 from dome_mcp.core.channels import masked, may_be_private
+from dome_mcp.services.channels import ChannelHealth
 
 
 class ChannelResult(TypedDict):
-    """A channel; `reaches` is its address, masked, and `last_error` why its last notice failed."""
+    """A channel; `reaches` is its address, masked, and `last_error` why its last notice failed.
+
+    `digest` is the time of day at which it sends the daily digest, None where it sends none.
+    """
 
     name: str
     kind: str
@@ -18,6 +22,17 @@ class ChannelResult(TypedDict):
     is_default: bool
     allow_private: bool
     last_error: NotRequired[str | None]
+    digest: NotRequired[str | None]
+
+
+def health_result(health: ChannelHealth) -> ChannelResult:
+    """The channel as it is listed."""
+    digest = health.digest.isoformat("minutes") if health.digest else None
+    return {
+        **channel_result(health.channel),
+        "last_error": health.last_error,
+        "digest": digest,
+    }
 
 
 def channel_result(channel: Channel) -> ChannelResult:

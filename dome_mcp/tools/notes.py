@@ -104,7 +104,7 @@ async def list_notes(
     cursor: str = "",
     limit: Annotated[int, Field(le=notes.MAX_PAGE)] = 20,
 ) -> Listed:
-    """List notes, newest first, without their text. To find by content use search."""
+    """List notes, newest first, without text. To find by content use search."""
     dome = await dome_of(call)
     zone = dome.zone
     among = note_filter(zone=zone, tags=tags, context=context, since=since, until=until)
@@ -157,8 +157,8 @@ def _change_told(note: NoteSummary, _: Arguments) -> str:
 
 
 async def delete_note(note_id: NoteId, *, call: Call) -> Deleted:
-    """Delete one note and its file for good. Only when the user asks; find the id with search or
-    list_notes first."""
+    """Delete one note and its file for good. Only when the user asks; find its id with search or
+    list_notes."""
     dome = await dome_of(call)
     note = await notes.delete_note(note_id, dome.ports, user_id=dome.user_id, now=dome.now())
     tell_changed(dome, note.note_id)

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from dome_mcp.core.model import Citation, Note, Passage
 from dome_mcp.core.timestamps import local_iso
+from dome_mcp.tools.uris import note_uri
 
 
 class Location(TypedDict):
@@ -43,10 +44,11 @@ class PassageResult(TypedDict):
 
 
 class CitationResult(TypedDict):
-    """Where a sentence of an answer comes from."""
+    """Where a sentence of an answer comes from; `uri` is the note as a resource."""
 
     n: int
     note_id: str
+    uri: str
     title: str
     date: str
     location: Location
@@ -102,6 +104,7 @@ def citation_result(citation: Citation, *, zone: tzinfo) -> CitationResult:
     return {
         "n": citation.n,
         "note_id": citation.note_id,
+        "uri": note_uri(citation.note_id),
         "title": citation.title,
         "date": local_iso(citation.created_at, zone),
         "location": location(citation),

@@ -76,7 +76,7 @@ async def create_task(
     repeat: Repeat = "",
     remind: Annotated[Names, Field(description='"-1h" (before due), or times')] = (),
 ) -> OneTask:
-    """Add a to-do. For a mere notice at a time use create_reminder."""
+    """Add a to-do. For a mere notice use create_reminder."""
     dome = await dome_of(call)
     demand_for_notes(dome.principal, note_ids)
     new = NewTask(

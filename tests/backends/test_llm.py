@@ -34,7 +34,7 @@ async def complete(server: ChatServer, model: str = MODEL, **options: str) -> Co
 
 async def streamed(server: ChatServer) -> list[str]:
     async with ChatCompletions.connect(server.base_url, MODEL, api_key=API_KEY) as driver:
-        return [piece async for piece in driver.stream(TURNS, max_tokens=9)]
+        return [piece.text async for piece in driver.stream(TURNS, max_tokens=9)]
 
 
 async def test_the_request_carries_messages_limits_and_model(server: ChatServer) -> None:
@@ -55,6 +55,67 @@ async def test_the_request_carries_messages_limits_and_model(server: ChatServer)
 
 async def test_the_token_counts_of_the_server_are_passed_on(server: ChatServer) -> None:
     assert await complete(server) == Completion("Four. [1]", 12, 3)
+
+
+async def test_a_server_that_refuses_to_count_is_asked_again_without_and_then_never(
+    server: ChatServer,
+) -> None:
+    server.counts_when_asked = False
+    async with ChatCompletions.connect(server.base_url, MODEL, api_key=API_KEY) as driver:
+        for _ in range(2):
+            pieces = [piece async for piece in driver.stream(TURNS, max_tokens=9)]
+            assert "".join(piece.text for piece in pieces) == "Four. [1]"
+            assert pieces[-1].completion_tokens is None
+    asked = [request.get("stream_options") for request in server.requests]
+    assert asked == [{"include_usage": True}, None, None]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        '{"error":{"code":400,"message":"request exceeds","n_prompt_tokens":3031,"n_ctx":1024}}',
+        '{"error":{"message":"This model\'s maximum context length is 1024 tokens. However, …"}}',
+        '{"error":"the model is loaded with context length of only 1024 tokens"}',
+        '{"error":"Cannot truncate prompt with n_keep (11378) >= n_ctx (1024)"}',
+    ],
+)
+async def test_a_server_that_reads_less_than_was_thought_is_believed(
+    server: ChatServer, words: str
+) -> None:
+    server.fault = chat_server.Fault(400, words.encode())
+    async with ChatCompletions.connect(server.base_url, MODEL, api_key=API_KEY) as driver:
+        assert driver.context_tokens == 8192
+        with pytest.raises(BackendRejected, match="too long"):
+            await driver.complete(TURNS, max_tokens=9)
+        assert driver.context_tokens == 1024
+
+
+async def test_a_context_that_the_user_made_smaller_stays_as_small(server: ChatServer) -> None:
+    server.fault = chat_server.Fault(400, b'{"error":"maximum context length is 4096 tokens"}')
+    async with ChatCompletions.connect(
+        server.base_url, MODEL, api_key=API_KEY, context_tokens=512
+    ) as driver:
+        with pytest.raises(BackendRejected):
+            await driver.complete(TURNS, max_tokens=9)
+        assert driver.context_tokens == 512
+
+
+async def test_what_a_server_lists_says_how_much_each_model_reads(server: ChatServer) -> None:
+    server.listed = [
+        {"id": "of-llama.cpp", "meta": {"n_ctx": 1024, "n_ctx_train": 8192}},
+        {"id": "of-vllm", "max_model_len": 4096},
+        {"id": "of-openrouter", "context_length": 32_768},
+        {"id": "of-openai", "meta": None},
+    ]
+    async with ChatCompletions.connect(server.base_url, MODEL, api_key=API_KEY) as driver:
+        assert [(one.name, one.context_tokens) for one in await driver.served()] == [
+            ("of-llama.cpp", 1024),
+            ("of-vllm", 4096),
+            ("of-openrouter", 32_768),
+            ("of-openai", None),
+        ]
+        server.listed = None
+        assert not await driver.served()
 
 
 async def test_a_wrong_key_is_rejected_and_not_repeated(server: ChatServer) -> None:

@@ -49,7 +49,7 @@ class Bench:
 
     async def stream(self) -> list[str]:
         driver = WorkersAiLanguageModel(self.api, GEMMA)
-        return [piece async for piece in driver.stream(TURNS, max_tokens=9)]
+        return [piece.text async for piece in driver.stream(TURNS, max_tokens=9)]
 
     def will_answer(self, body: dict[str, object]) -> None:
         self.account.fail_next("POST /ai/v1/", 200, body)

@@ -70,7 +70,7 @@ async def streamed(host: GatewayHost, provider: ProviderName) -> list[str]:
         model=MODELS[provider],
         transport=host.transport,
     ) as driver:
-        return [piece async for piece in driver.stream(TURNS, max_tokens=9)]
+        return [piece.text async for piece in driver.stream(TURNS, max_tokens=9)]
 
 
 async def test_openai_is_asked_in_its_own_form(host: GatewayHost) -> None:

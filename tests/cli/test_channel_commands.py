@@ -110,6 +110,30 @@ def test_a_removed_channel_is_gone(cli: Cli, sink: WebhookSink) -> None:
     assert cli("channel", "remove", "hook").code == 2
 
 
+def test_a_digest_is_set_with_its_channel_moved_and_turned_off(cli: Cli, sink: WebhookSink) -> None:
+    def listed() -> object:
+        return cli("channel", "list", "--json").json["channels"][0]["digest"]
+
+    add_hook(cli, sink, "--digest", "7:30")
+    assert listed() == "07:30"
+    moved = cli("channel", "digest", "hook", "19:00", DOME_TIMEZONE="Europe/Berlin")
+    assert (moved.code, "every day at 19:00 (Europe/Berlin)" in moved.out) == (0, True)
+    assert listed() == "19:00"
+    assert cli("channel", "digest", "hook", "off", "--json").json == {
+        "name": "hook",
+        "digest": None,
+    }
+    assert listed() is None
+
+
+def test_a_digest_at_no_time_of_day_is_refused_before_the_channel_is_added(
+    cli: Cli, sink: WebhookSink
+) -> None:
+    assert add_hook(cli, sink, "--digest", "noon")["error"]["type"] == "invalid_input"
+    assert cli("channel", "list", "--json").json["channels"] == []
+    assert cli("channel", "digest", "hook", "07:30").code == 2
+
+
 @pytest.mark.parametrize("option", [["--token", "tk"], ["--contact", "mailto:me@example.com"]])
 def test_an_option_of_another_kind_is_refused(
     cli: Cli, sink: WebhookSink, option: list[str]

@@ -96,6 +96,17 @@ def test_a_folder_of_pictures_is_read_once_where_the_setting_allows_it(
     assert found.json["passages"][0]["text"] == CAT
 
 
+def test_the_doctor_has_a_page_converted_where_documents_may_be(cli: Cli, served: Served) -> None:
+    served.account.register("tokens", Tokens())
+    served.account.register("ai", WorkersAiSimulator())
+    converting = {**served.settings, "DOME_CONVERT": "cloudflare"}
+    finding = checked(cli, converting, "conversion")
+    assert (finding["level"], ".odt" in finding["message"]) == ("ok", True)
+    served.account.fail_next("POST /ai/tomarkdown", 429, ai.DAILY_ALLOWANCE_USED)
+    finding = checked(cli, converting, "conversion")
+    assert (finding["level"], "neurons" in finding["message"]) == ("problem", True)
+
+
 def test_a_page_that_cannot_be_converted_now_stops_no_other(
     cli: Cli, served: Served, server: WebServer
 ) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
 import apsw
@@ -218,13 +218,16 @@ class Model:
 
     def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[Completion]:
         raise NotImplementedError
 
 
 @pytest.mark.anyio
 async def test_a_language_model_that_does_not_answer_is_a_problem() -> None:
     assert (await check_language_model(None)).level == "ok"
-    assert (await check_language_model(Model(answers=True))).message == "chatty answers"
+    answered = await check_language_model(Model(answers=True))
+    assert answered.level == "ok"
+    assert answered.message.startswith("chatty answers in ")
+    assert "1000 tokens" in answered.message
     silent = await check_language_model(Model(answers=False))
     assert (silent.level, silent.hint) == ("problem", "Start the server.")

@@ -81,7 +81,6 @@ def test_the_doctor_checks_the_address_and_the_token(away: Cli, cli: Cli) -> Non
         ("companion", "run"),
         ("reindex",),
         ("export", "x"),
-        ("session", "list"),
         ("serve", "--http"),
     ],
 )

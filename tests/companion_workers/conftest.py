@@ -1,6 +1,7 @@
 """The companion Workers in workerd, once a session, and a bench for their drivers."""
 
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from itertools import cycle
@@ -15,6 +16,7 @@ from dome_mcp.backends.embedded.notify import vapid
 from dome_mcp.core.ports import Ports
 from dome_mcp.store.schema import migrate
 from tests.companion_workers.cloud import ZONE, Cloud
+from tests.companion_workers.ingest_cloud import Intake, opened_intake
 from tests.companion_workers.remote import (
     Binding,
     RemoteBlobs,
@@ -34,15 +36,20 @@ PUBLIC_URL = "https://dome.example"
 _ROUTES = {"api": "dome.example/*"}
 SENDER = "dome@example.com"
 PATIENCE_SECONDS = 120
+_RETRY_DELAY = re.compile(r'("retry_delay": )\d+')
 _DATABASES = cycle(["DB_1", "DB_2", "DB_3"])
 """Lent in turn, so that a request that a test abandoned has ended when its database comes again."""
 
 
 def gathered(source: Path, folder: Path) -> Path:
-    """A folder with a Worker's configuration, and its bundle beside it."""
+    """A folder with a Worker's configuration, and its bundle beside it.
+
+    It is the one that is deployed, but that messages which failed come again at once.
+    """
     made = folder / source.name
     made.mkdir(parents=True)
-    shutil.copy(source / "wrangler.jsonc", made)
+    config = (source / "wrangler.jsonc").read_text("utf-8")
+    (made / "wrangler.jsonc").write_text(_RETRY_DELAY.sub(r"\g<1>0", config), "utf-8")
     bundle(source / "entry.py", made)
     return made
 
@@ -126,3 +133,12 @@ async def cloud(client: httpx.AsyncClient, workers: RunningWorkers) -> AsyncIter
         blobs = RemoteBlobs(Binding(client, "BLOBS"))
         queue = RemoteQueue(Binding(client, "MESSAGES_DELIVERIES"), database)
         yield Cloud(Ports(database, None, blobs, None), workers, queue)
+
+
+@pytest.fixture
+async def intake(
+    client: httpx.AsyncClient, workers: RunningWorkers, remote: RemoteBindings
+) -> AsyncIterator[Intake]:
+    """What the ingest Worker works on, empty."""
+    async with opened_intake(client, workers, remote) as opened:
+        yield opened

@@ -43,7 +43,7 @@ _JOBS = "SELECT job_id FROM jobs"
 
 
 @dataclass
-class Cloud:
+class Intake:
     """The rows, the bucket and the queue that the Worker has, as others see them."""
 
     ports: Ports
@@ -130,9 +130,9 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def opened_cloud(
+async def opened_intake(
     client: httpx.AsyncClient, workers: RunningWorkers, remote: RemoteBindings
-) -> AsyncIterator[Cloud]:
+) -> AsyncIterator[Intake]:
     """An empty database, bucket and index, with a minute for what is to happen."""
     database = await emptied(RemoteDatabase(Binding(client, "DB")))
     await migrate(database)
@@ -143,7 +143,7 @@ async def opened_cloud(
     remote.ai.bodies.clear()
     remote.account.calls.clear()
     with anyio.fail_after(PATIENCE_SECONDS):
-        yield Cloud(
+        yield Intake(
             Ports(database, None, blobs, None),
             blobs,
             RemoteQueue(Binding(client, "MESSAGES_INGEST"), database),

@@ -1,7 +1,7 @@
 """The ports on Workers AI and Vectorize as a Worker's drivers serve them (see remote.py)."""
 
 from array import array
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,10 +49,10 @@ class RemoteLanguageModel:
 
     async def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[Completion]:
         said = [(turn.role, turn.content) for turn in turns]
         for piece in await self.binding.call("stream", said, max_tokens):
-            yield piece
+            yield Completion(**piece)
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Workers AI by its binding: the embedder suite, conversions and chat."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -103,9 +104,10 @@ async def test_a_chat_model_answers_whole_and_in_pieces(
     account.ai.say = lambda _: "Grüße [1],\n- “zwei” 三 🦉"
     completion = await chat.complete(TURNS, max_tokens=50)
     assert (completion.text, completion.prompt_tokens) == ("Grüße [1],\n- “zwei” 三 🦉", 12)
-    pieces = [piece async for piece in chat.stream(TURNS, max_tokens=50)]
-    assert "".join(pieces) == completion.text
+    *pieces, counted = [piece async for piece in chat.stream(TURNS, max_tokens=50)]
+    assert "".join(piece.text for piece in pieces) == completion.text
     assert len(pieces) > 1
+    assert counted == replace(completion, text="")
 
 
 async def test_a_chat_models_refusal_repeats_no_message(

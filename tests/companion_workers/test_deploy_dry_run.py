@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import sqlite3
@@ -22,10 +21,12 @@ from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.commands.worker_configs import API, read_workers
 from dome_mcp.store.schema import migrate
 from tests.cli.deploying import wrangler_environment
-from tests.companion_workers.local_wrangler import migrated_database, wrangler
-from worker_companions.bundle import FOLDER
+from tests.companion_workers.local_wrangler import migrated_database
 
 MOST_BYTES = 5_000_000
+MOST_COMPRESSED_BYTES = 2_750_000
+"""The Free plan takes 3 MB.
+Source: https://developers.cloudflare.com/workers/platform/limits/#worker-size (2026-11)."""
 WORKERS = [worker.key for worker in read_workers()]
 WITH_A_CRON = {worker.key for worker in read_workers() if worker.crons}
 
@@ -70,8 +71,9 @@ def test_what_goes_out_is_small_and_is_all_that_was_gathered(
     print(f"\n{key}: {outcome}")
     numbers = re.findall(r"[\d,]*\d", outcome)
     own, vendored, compressed = (int(number.replace(",", "")) for number in numbers)
+    assert compressed < MOST_COMPRESSED_BYTES
     # The compiled part of pydantic alone is 4.7 MB before it is compressed.
-    assert (compressed if key == API else own + vendored) < MOST_BYTES
+    assert key == API or own + vendored < MOST_BYTES
     folder = rehearsed["folder"] / key
     packages = {path.name for path in (folder / "python_modules").iterdir()}
     assert "dateutil" in packages
@@ -79,16 +81,6 @@ def test_what_goes_out_is_small_and_is_all_that_was_gathered(
     gathered = relative_files(folder / "build")
     gathered |= {f"python_modules/{each}" for each in relative_files(folder / "python_modules")}
     assert gathered <= relative_files(folder / "upload")
-
-
-@pytest.mark.parametrize("key", WORKERS)
-def test_wrangler_types_agrees_with_what_is_committed(key: str, tmp_path: Path) -> None:
-    shutil.copy(FOLDER / key / "wrangler.jsonc", tmp_path)
-    (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "entry.py").touch()
-    wrangler("types", "--include-runtime=false", folder=tmp_path)
-    types = (tmp_path / "worker-configuration.d.ts").read_text("utf-8")
-    assert "DB: D1Database;" in types
 
 
 @pytest.mark.anyio

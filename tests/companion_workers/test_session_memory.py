@@ -8,15 +8,19 @@ from itertools import count
 import httpx
 import pytest
 
+from dome_mcp.core.errors import BackendUnavailable
 from dome_mcp.core.sessions import Exchange, Session
 from dome_mcp.core.timestamps import to_ms
 from dome_mcp.services.asking import Question
 from dome_mcp.services.ingest import ingest
 from dome_mcp.services.notes import delete_note
 from dome_mcp.services.sessions import converse, read_session
+from dome_mcp.services.user_data import delete_user
+from dome_mcp.services.users import add_user
 from tests.companion_workers.cloud import Cloud
 from tests.companion_workers.remote import Binding
 from tests.conformance.session_suite import *  # noqa: F403 - pytest collects the suite from here
+from tests.conformance.session_suite import FIRST, NOW
 from tests.services.notes_for_tests import NOW as NOTED
 from tests.services.notes_for_tests import draft, later
 from worker_companions.session_json import to_exchange, to_json, to_session
@@ -48,9 +52,12 @@ class RemoteSessions:
 
 
 @pytest.fixture
-def users() -> tuple[str, str]:
+async def users(cloud: Cloud) -> tuple[str, str]:
     """Users of whom no memory has anything."""
-    return f"ann-{next(_NUMBERS)}", f"bob-{next(_NUMBERS)}"
+    ann, bob = f"ann-{next(_NUMBERS)}", f"bob-{next(_NUMBERS)}"
+    for user_id in (ann, bob):
+        await add_user(user_id, cloud.ports, now=NOTED)
+    return ann, bob
 
 
 @pytest.fixture
@@ -80,3 +87,23 @@ async def test_what_quotes_a_note_is_not_given_out_once_the_note_is_gone(
     await delete_note(note.note_id, ports, user_id=user_id, now=NOTED)
     (left,) = await read_session(said.session_id, ports, user_id=user_id, now=NOTED)
     assert left.question == "Who painted the ceiling?"
+
+
+async def test_what_a_deleted_user_asked_is_told_to_nobody_and_nothing_more_is_kept(
+    cloud: Cloud, sessions: RemoteSessions, users: tuple[str, str]
+) -> None:
+    gone, came_again = users
+    for user_id in users:
+        await sessions.remember(FIRST, user_id=user_id)
+        await delete_user(cloud.ports, user_id=user_id, now=NOTED, drop_upload=no_upload)
+    await add_user(came_again, cloud.ports, now=later(1))
+    for user_id in users:
+        assert await sessions.recall("one", user_id=user_id, now=NOW, limit=9) == []
+    with pytest.raises(BackendUnavailable):
+        await sessions.remember(FIRST, user_id=gone)
+    await sessions.remember(FIRST, user_id=came_again)
+    assert await sessions.recall("one", user_id=came_again, now=NOW, limit=9) == [FIRST]
+
+
+async def no_upload(_upload_id: str) -> None:
+    """There is none to drop."""

@@ -4,7 +4,7 @@ A test module takes the tests in with `from … import *` and provides the fixtu
 and the server behind it, which says and fails what the test asks for.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Literal, Protocol
 
 import anyio
@@ -17,7 +17,7 @@ from dome_mcp.core.errors import (
     BackendUnavailable,
     QuotaExhausted,
 )
-from dome_mcp.core.model import Turn
+from dome_mcp.core.model import Completion, Turn
 from dome_mcp.core.ports import LanguageModel
 
 pytestmark = pytest.mark.anyio
@@ -43,8 +43,8 @@ class Bench(Protocol):
         ...
 
 
-async def joined(pieces: AsyncIterator[str]) -> str:
-    return "".join([piece async for piece in pieces])
+async def joined(pieces: AsyncGenerator[Completion]) -> str:
+    return "".join([piece.text async for piece in pieces])
 
 
 async def test_the_answer_comes_back_word_for_word(bench: Bench) -> None:
@@ -56,8 +56,21 @@ async def test_the_answer_comes_back_word_for_word(bench: Bench) -> None:
 async def test_the_streamed_pieces_make_the_same_answer(bench: Bench) -> None:
     bench.will_say("Grüße [1],\n\n- “zwei”\n- 三 🦉")
     pieces = [piece async for piece in bench.model.stream(TURNS, max_tokens=50)]
-    assert "".join(pieces) == "Grüße [1],\n\n- “zwei”\n- 三 🦉"
-    assert len(pieces) > 1
+    assert "".join(piece.text for piece in pieces) == "Grüße [1],\n\n- “zwei”\n- 三 🦉"
+    assert len(pieces) > 2
+
+
+async def test_a_streamed_answers_tokens_are_counted_at_its_end_as_the_whole_ones_are(
+    bench: Bench,
+) -> None:
+    bench.will_say("Four. [1]")
+    *said, counted = [piece async for piece in bench.model.stream(TURNS, max_tokens=50)]
+    whole = await bench.model.complete(TURNS, max_tokens=50)
+    assert counted.text == ""
+    assert whole.prompt_tokens
+    assert counted.prompt_tokens == whole.prompt_tokens
+    assert counted.completion_tokens
+    assert all(piece == Completion(piece.text) for piece in said)
 
 
 async def test_tasks_may_call_at_once(bench: Bench) -> None:

@@ -15,6 +15,9 @@ def passage(
     note_id: str = "n1",
     start: int = 0,
     page: int | None = None,
+    ordinal: int = 0,
+    created_at: datetime = WRITTEN,
+    tags: tuple[str, ...] = (),
 ) -> Passage:
     """A chunk that is all of its note from `start` on."""
     return Passage(
@@ -22,13 +25,14 @@ def passage(
         chunk_id=f"{note_id}.{start}",
         title=title,
         text=text,
-        created_at=WRITTEN,
+        created_at=created_at,
         start=start,
         end=start + len(text),
-        ordinal=0,
+        ordinal=ordinal,
         score=1.0,
         page=page,
         heading=heading,
+        tags=tags,
     )
 
 

@@ -1,6 +1,8 @@
 """Answers in the notes' own words."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -9,26 +11,41 @@ from dome_mcp.core.answering import (
     EXTRACTIVE,
     NOT_FOUND,
     NOT_FOUND_YET,
+    PartQuotes,
     choose,
     extractive_answer,
     index_warnings,
     without_marks,
 )
+from dome_mcp.core.contradictions import newest_first
 from dome_mcp.core.evidence import evidence_units
 from dome_mcp.core.model import Answer, IndexState, Passage
 from dome_mcp.core.questions import question_terms
 from dome_mcp.core.support import weigh, with_similarity
-from tests.core.passages import BOILER, EVERYTHING, KITCHEN, RENT, TOKYO, passage
+from tests.core.passages import BOILER, EVERYTHING, KITCHEN, RENT, TOKYO, WRITTEN, passage
 
 UP_TO_DATE = IndexState()
+DOORS = ("red", "green", "blue")
 
 
 def ask(
     question: str, passages: Sequence[Passage] = EVERYTHING, index: IndexState = UP_TO_DATE
 ) -> Answer:
     """The answer by words alone."""
-    supports = weigh(question_terms(question), evidence_units(passages))
-    return extractive_answer(choose(supports), passages, index=index)
+    return answered([quotes_for(question, passages)], passages, index=index)
+
+
+def quotes_for(question: str, passages: Sequence[Passage]) -> PartQuotes:
+    """What is quoted for one of the things asked."""
+    terms = question_terms(question)
+    supports = weigh(terms, evidence_units(passages))
+    return PartQuotes(question, newest_first(choose(supports), supports, passages, terms))
+
+
+def answered(
+    parts: Sequence[PartQuotes], passages: Sequence[Passage], index: IndexState = UP_TO_DATE
+) -> Answer:
+    return extractive_answer(parts, passages, index=index)
 
 
 @pytest.mark.parametrize(
@@ -173,3 +190,81 @@ def test_an_empty_passage_does_no_harm() -> None:
 @pytest.mark.parametrize("line", ["The Crazy Ones", "Who wrote The Crazy Ones?", "The Crazy Ones:"])
 def test_a_line_that_only_repeats_the_question_is_no_answer(line: str) -> None:
     assert not ask("Who wrote The Crazy Ones?", [passage(line)]).answered
+
+
+def test_what_each_part_asks_is_answered_in_its_order_and_numbered_through() -> None:
+    parts = [
+        quotes_for(question, EVERYTHING)
+        for question in ("What is the booking code?", "Who serviced the boiler?")
+    ]
+    answer = answered(parts, EVERYTHING)
+    assert answer.text.splitlines() == [
+        "The booking code is XK7PLM. [1]",
+        f"{BOILER.text[:76]} [2]",
+    ]
+    assert [citation.note_id for citation in answer.citations] == ["lisbon", "boiler"]
+    assert answer.warnings == ()
+
+
+def test_what_answers_two_parts_is_quoted_once() -> None:
+    parts = [
+        quotes_for(question, EVERYTHING)
+        for question in ("Who serviced the boiler?", "When was the boiler serviced?")
+    ]
+    assert answered(parts, EVERYTHING).text == f"{BOILER.text[:76]} [1]"
+
+
+def test_the_part_that_the_notes_do_not_answer_is_named() -> None:
+    parts = [
+        quotes_for("What is the booking code?", EVERYTHING),
+        quotes_for("who does the wiring?", EVERYTHING),
+    ]
+    answer = answered(parts, EVERYTHING)
+    missing = "Not in your notes: who does the wiring."
+    assert answer.text == f"The booking code is XK7PLM. [1]\n{missing}"
+    assert (answer.answered, answer.warnings) == (True, (missing,))
+    later = answered(parts, EVERYTHING, IndexState(pending_chunks=3))
+    assert later.text.endswith("could not be searched: who does the wiring.")
+
+
+def test_three_parts_without_an_answer_are_one_denial() -> None:
+    parts = [
+        quotes_for(f"Who painted the {room}?", EVERYTHING) for room in ("hall", "loft", "attic")
+    ]
+    assert answered(parts, EVERYTHING).text == NOT_FOUND
+
+
+def test_six_sentences_are_quoted_for_three_parts_and_each_part_has_its_best() -> None:
+    note = passage(
+        " ".join(f"The code of {door} door {n} is {n}." for door in DOORS for n in range(4))
+    )
+    parts = [quotes_for(f"What is the code of the {door} door?", [note]) for door in DOORS]
+    answer = answered(parts, [note])
+    assert [sum(door in each.quote for each in answer.citations) for door in DOORS] == [2, 2, 2]
+
+
+def test_an_older_note_that_says_otherwise_is_quoted_with_its_day() -> None:
+    older = passage("The rent is 900 euros.", note_id="older")
+    newer = replace(passage("The rent is 950 euros."), created_at=WRITTEN + timedelta(days=90))
+    assert ask("How much is the rent?", [older, newer]).text.splitlines() == [
+        "The rent is 950 euros. [1]",
+        "An older note (15 March 2026) says otherwise: The rent is 900 euros. [2]",
+    ]
+
+
+def test_an_answer_of_another_time_than_the_one_asked_about_says_so() -> None:
+    part = replace(quotes_for("Who serviced the boiler?", [BOILER]), elsewhen="1–31 March 2026")
+    assert answered([part], [BOILER]).text.splitlines() == [
+        f"{BOILER.text[:76]} [1]",
+        "Nothing quoted here is of the time asked about (1–31 March 2026).",
+    ]
+
+
+def test_an_answer_is_as_certain_as_its_least_certain_part() -> None:
+    parts = [
+        replace(quotes_for("What is the booking code?", EVERYTHING), certainty=0.9),
+        replace(quotes_for("Who serviced the boiler?", EVERYTHING), certainty=0.6),
+        quotes_for("who does the wiring?", EVERYTHING),
+    ]
+    assert answered(parts, EVERYTHING).confidence == 0.6
+    assert answered(parts[2:], EVERYTHING).confidence == 0.0

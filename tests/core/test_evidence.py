@@ -107,3 +107,14 @@ def test_a_short_list_of_names_and_numbers_is_evidence() -> None:
 def test_dates_at_the_ends_of_lines_make_no_index() -> None:
     lines = [f"{month} 3, 2026 the meter read {number}." for number, month in enumerate("ABCDEF")]
     assert evidence_units([passage("\n".join(lines))]) != []
+
+
+def test_a_later_sentence_of_a_line_stands_under_the_label_of_the_line() -> None:
+    told = units_of("Ada: Hello Ben. I moved to Oslo. Ben: Why?\nNobody said this.")
+    assert {one.text: one.frame for one in told} == {
+        "Ada: Hello Ben.": "",
+        "I moved to Oslo.": "Ada",
+        "Ben: Why?": "",
+        "Nobody said this.": "Ben: Why?",
+    }
+    assert told[1].in_context == "Ada: I moved to Oslo."

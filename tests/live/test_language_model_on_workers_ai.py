@@ -3,7 +3,7 @@
 Of the failures, those that an account can be brought to; nobody can order an outage.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -58,7 +58,7 @@ class ToldWhatToSay:
 
     def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[Completion]:
         return self.driver.stream(self._turns, max_tokens=max_tokens, temperature=temperature)
 
 

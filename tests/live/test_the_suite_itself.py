@@ -211,6 +211,8 @@ def test_what_the_local_cloudflare_lacks_passes_on_the_simulated_account(tmp_pat
         (f"my-{PREFIX}20200101000000-0123abcd", False),
         ("dome", False),
     ],
+    # The names are made anew in each process, and the ids have to be the same in all.
+    ids=["old", "young", "of the future", "short", "no time", "long", "longer before", "other"],
 )
 def test_only_a_name_that_the_suite_gave_a_day_ago_is_a_leftover(name: str, is_old: bool) -> None:
     assert is_leftover(name, NOW) is is_old

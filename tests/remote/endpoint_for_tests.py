@@ -28,6 +28,7 @@ from dome_mcp.http_settings import HttpSettings
 from dome_mcp.remote.app import build_app
 from dome_mcp.services.access import create_token
 from dome_mcp.settings import Settings
+from tests.remote.serving_http import WITHOUT_TLS
 from tests.services.conftest import WordEmbedder, make_ports
 from tests.serving import settings_in
 
@@ -73,6 +74,7 @@ class Endpoint:
             headers={**sent, **(headers or {})},
             trust_env=False,
             timeout=PATIENCE_SECONDS,
+            verify=WITHOUT_TLS,
         )
 
     @asynccontextmanager
@@ -84,7 +86,10 @@ class Endpoint:
                 yield client
             return
         async with httpx2.AsyncClient(
-            headers=bearer(token), trust_env=False, timeout=PATIENCE_SECONDS
+            headers=bearer(token),
+            trust_env=False,
+            timeout=PATIENCE_SECONDS,
+            verify=WITHOUT_TLS,
         ) as http:
             connection = streamable_http_client(f"{self.url}/mcp", http_client=http)
             mode = "auto" if transport == "modern" else "legacy"

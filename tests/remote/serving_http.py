@@ -4,6 +4,7 @@ The data are those of an embedded database in memory, with an embedder that know
 """
 
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ from tests.services.conftest import WordEmbedder, make_ports
 from tests.serving import settings_in
 
 OWNER = "me"
+WITHOUT_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients on loopback: to read the authorities for each takes longer than a short test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ async def _open_in_memory(settings: Settings) -> AsyncIterator[Dome]:
 def client_of(url: str, token: str | None = None) -> httpx.AsyncClient:
     """A client of the endpoint at an address; without a token it is nobody."""
     headers = {} if token is None else bearer(token)
-    return httpx.AsyncClient(base_url=url, headers=headers, timeout=30)
+    return httpx.AsyncClient(base_url=url, headers=headers, timeout=30, verify=WITHOUT_TLS)
 
 
 @asynccontextmanager
@@ -117,7 +120,7 @@ async def mcp_client(url: str, token: str, *, era: str = "auto") -> AsyncIterato
             yield client
         return
     async with (
-        httpx2.AsyncClient(headers=bearer(token), timeout=30) as http,
+        httpx2.AsyncClient(headers=bearer(token), timeout=30, verify=WITHOUT_TLS) as http,
         Client(streamable_http_client(url, http_client=http), mode=era) as client,
     ):
         yield client

@@ -223,8 +223,6 @@ async def test_the_log_is_written_while_it_runs_and_once_more_at_the_end(gate: G
     watched = replace(dome, ports=replace(dome.ports, database=database))
     with anyio.fail_after(10):
         async with gate.audit.kept(watched):
-            await database.written.wait()  # What is old was forgotten.
-            database.written = anyio.Event()
             gate.audit.observe(ANN, "tools/call delete_note", "n1", "ok", 0.1)
             await database.written.wait()
             assert len((await list_entries(gate.ports, user_id=None)).entries) == 1
@@ -248,15 +246,3 @@ async def test_no_entry_is_written_twice_when_the_end_comes_during_a_write(gate:
         await gate.audit.flush(ports, is_last=True)
     rows = await gate.ports.database.query(Statement("SELECT COUNT(*) AS count FROM audit"))
     assert rows[0]["count"] == 2_000
-
-
-async def test_old_entries_are_forgotten_while_it_runs(gate: Gated) -> None:
-    old = AuditLog(clock=Time(datetime.now(UTC) - timedelta(days=91)))
-    old.observe(ANN, "tools/call delete_note", "n1", "ok", 0.1)
-    await old.flush(gate.ports)
-    dome = await gate.door.dome()
-    database = WatchedDatabase(dome.ports)
-    with anyio.fail_after(10):
-        async with gate.audit.kept(replace(dome, ports=replace(dome.ports, database=database))):
-            await database.written.wait()
-    assert not (await list_entries(gate.ports, user_id=None)).entries

@@ -111,6 +111,7 @@ REFUSED_ROUTES: tuple[tuple[str, Call], ...] = (
         )
     ),
     ("POST /channels/{name}/test", {"name": CHANNEL}),
+    ("PUT /channels/{name}/digest", {"name": CHANNEL, "json": {"at": "07:30"}}),
     ("GET /ingest/{job_id}", {"job_id": Of("job_id")}),
     ("POST /ingest", {"json": {"upload_id": Of("upload_id")}}),
     ("GET /sessions/{session_id}", {"session_id": SESSION}),

@@ -13,6 +13,7 @@ import pytest
 from dome_mcp.app import Dome
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.core.access import Principal
+from dome_mcp.core.audit import AuditEntry
 from dome_mcp.core.drafts import Labels
 from dome_mcp.core.errors import BackendUnavailable, QuotaExhausted
 from dome_mcp.core.jobs import IngestRequest, Job, JobPolicy
@@ -21,6 +22,7 @@ from dome_mcp.core.ports import BlobStore, Database, Ports, Row, Statement
 from dome_mcp.remote import jobs as running
 from dome_mcp.remote.spool import Spool
 from dome_mcp.services import jobs
+from dome_mcp.services.audit import list_entries, record
 from dome_mcp.services.notes import list_notes
 from tests.services.conftest import WordEmbedder, make_ports
 from tests.services.crashing import Crash, Fuse, Moment, with_fuse
@@ -297,9 +299,12 @@ async def test_what_is_over_is_swept_and_what_is_not_is_kept(tmp_path: Path):
         await send(dome)
         kept = names_in(spool)
         old = datetime.now(UTC) - timedelta(days=1, minutes=1)
+        long_ago = AuditEntry(old - timedelta(days=90), "me", "", "", "POST /x", "n1", "ok")
+        await record([long_ago], dome.ports)
         for name in ("orphan-0123", "left.part"):
             (spool.folder / name).write_bytes(b"x")
         await running.sweep(dome)
+        assert (await list_entries(dome.ports, user_id=None)).entries == ()
         assert names_in(spool) == sorted([*kept, "orphan-0123", "left.part"])
         for path in spool.folder.iterdir():
             os.utime(path, (old.timestamp(), old.timestamp()))

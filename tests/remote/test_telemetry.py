@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -60,11 +60,11 @@ class Parrot:
 
     async def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[Completion]:
         for word in turns[-1].content.split():
             if word == "fail":
                 raise BackendRejected("parrot", "stream", f"{CANARY} is too much.")
-            yield word
+            yield Completion(word)
 
 
 @pytest.fixture
@@ -127,7 +127,8 @@ async def test_a_language_models_answer_is_one_span_however_it_comes(
     assert model is not None
     turns = [Turn("user", f"{CANARY} two three")]
     assert (await model.complete(turns, max_tokens=9)).text == turns[0].content
-    assert [piece async for piece in model.stream(turns, max_tokens=9)] == [CANARY, "two", "three"]
+    pieces = [piece.text async for piece in model.stream(turns, max_tokens=9)]
+    assert pieces == [CANARY, "two", "three"]
     said = {"dome.model": "parrot/1", "dome.turns": 1}
     assert spans["language model complete"].attributes == said
     assert spans["language model stream"].attributes == {**said, "dome.pieces": 3}

@@ -19,7 +19,7 @@ from dome_mcp.server import build_server
 from dome_mcp.tools.uris import NOTE, ORIGINAL, REMINDERS, STATUS, TASKS
 from tests.acting import ANNA, BEN, Actor, caller, client_of, scope_sets_without
 from tests.agenda_serving import AgendaServing
-from tests.serving import ERAS, LISBON, Serving, call
+from tests.serving import ERAS, LISBON, OFFERED, Serving, call
 
 pytestmark = pytest.mark.anyio
 
@@ -165,7 +165,7 @@ async def test_what_was_registered_beside_the_catalogue_takes_every_scope(
     served: Serving,
 ) -> None:
     actor = Actor(caller("anna", *(EVERYTHING - {"admin"})))
-    server = build_server(served.door, identify=actor.identify)
+    server = build_server(served.door, identify=actor.identify, offer=OFFERED)
 
     def one() -> str:
         return "secret"

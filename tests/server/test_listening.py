@@ -19,7 +19,7 @@ from dome_mcp.server import build_server
 from dome_mcp.tools.changes import tell_agenda_changed, tell_changed
 from dome_mcp.tools.uris import REMINDERS, STATUS, TASKS, note_uri
 from tests.acting import ANNA, BEN, Actor, caller, client_of
-from tests.serving import BREAD, LISBON, Serving, call
+from tests.serving import BREAD, LISBON, OFFERED, Serving, call
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +55,7 @@ class Heard:
 @asynccontextmanager
 async def handshake_client(served: Serving, actor: Actor) -> AsyncIterator[tuple[Client, Heard]]:
     heard = Heard()
-    server = build_server(served.door, identify=actor.identify)
+    server = build_server(served.door, identify=actor.identify, offer=OFFERED)
     async with Client(server, mode="legacy", message_handler=heard.hear) as client:
         # The handshake's last message has been handled once another one is answered.
         await client.list_prompts()
@@ -198,7 +198,7 @@ async def test_the_same_news_is_told_once_to_a_client_that_does_not_read(
             if told[-1] == REMINDERS:
                 all_told.set()
 
-    server = build_server(served.door, identify=Actor(ANNA).identify)
+    server = build_server(served.door, identify=Actor(ANNA).identify, offer=OFFERED)
     async with Client(server, mode="legacy", message_handler=slow) as client:
         await subscribe(client, TASKS)
         await subscribe(client, REMINDERS)
@@ -212,7 +212,7 @@ async def test_the_same_news_is_told_once_to_a_client_that_does_not_read(
 
 
 async def test_closing_ends_every_stream_with_its_last_message(served: Serving) -> None:
-    server = build_server(served.door, identify=Actor(ANNA).identify)
+    server = build_server(served.door, identify=Actor(ANNA).identify, offer=OFFERED)
     async with Client(server) as client, client.listen(resource_subscriptions=[TASKS]) as told:
         with anyio.fail_after(10):
             await server.close_streams()

@@ -1,14 +1,28 @@
 """Every service that acts on behalf of a user, called for one with all ids of another."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC
 
 from dome_mcp.core.access import EVERYTHING, Principal
-from dome_mcp.core.agenda import Channel
+from dome_mcp.core.agenda import Channel, Firing, Notice
+from dome_mcp.core.digest import draft_digest
 from dome_mcp.core.drafts import Labels
+from dome_mcp.core.event_words import EventWords
 from dome_mcp.core.jobs import IngestRequest, JobPolicy, JobSettlement
 from dome_mcp.core.links import LinkAction
-from dome_mcp.core.model import Document, Note, NoteChanges, NoteFilter
+from dome_mcp.core.model import (
+    Completion,
+    Document,
+    IndexState,
+    Note,
+    NoteChanges,
+    NoteFilter,
+    Passage,
+    SearchResult,
+    Turn,
+)
+from dome_mcp.core.packing import NO_ANSWER
 from dome_mcp.core.ports import Ports, Row
 from dome_mcp.core.reminder_actions import ReminderAction
 from dome_mcp.core.reminder_drafts import NewReminder
@@ -23,11 +37,15 @@ from dome_mcp.services import (
     agenda_archive,
     answer,
     archive,
+    asking,
     audit,
     channels,
     chunk_vectors,
     clocks,
     companions,
+    digest,
+    events,
+    gathering,
     idempotency,
     indexing,
     ingest,
@@ -44,6 +62,7 @@ from dome_mcp.services import (
     user_archive,
     user_data,
     users,
+    writing,
 )
 from dome_mcp.store import embedding
 from dome_mcp.store.chunks import chunks_of_note, to_draft, to_stored_chunk
@@ -118,6 +137,46 @@ async def listed(records: AsyncIterator[object]) -> list[object]:
 
 def hook(name: str, user_id: str) -> Channel:
     return Channel(name, user_id, "webhook", f"https://example.com/{user_id}")
+
+
+class Listening:
+    """A language model that keeps what it is told, and has no answer."""
+
+    model = "listening"
+    context_tokens = 8192
+
+    def __init__(self) -> None:
+        self.told = ""
+
+    async def complete(
+        self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
+    ) -> Completion:
+        self.told += "\n".join(turn.content for turn in turns)
+        return Completion(NO_ANSWER)
+
+    async def stream(
+        self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
+    ) -> AsyncGenerator[Completion]:
+        yield await self.complete(turns, max_tokens=max_tokens)
+
+
+async def told_beside_their_chunk(ports: Ports, it: Theirs) -> str:
+    """What a model reads where a passage claims to be a chunk of theirs: nothing beside it."""
+    own = Passage("note", it.chunk_id, "", "Own words.", NOW, start=0, end=10, ordinal=0, score=1.0)
+    asked, model = asking.Question("What?"), Listening()
+    gathered = await gathering.gather(asked, ports, **AT)
+    found = replace(gathered, result=SearchResult((own,), IndexState()))
+    await writing.written(asked, found, ports, model, follower=None, **AT)
+    assert "Own words." in model.told
+    assert WORD not in model.told
+    return model.told
+
+
+async def my_day(ports: Ports) -> Notice | None:
+    mine = draft_digest("hook", "07:30", user_id=MINE, zone_name=BERLIN, now=NOW)
+    at = later(60 * 24)
+    firing = Firing(mine.reminder_id, MINE, due_at=at, occurrence_at=at, fired_at=at)
+    return await digest.make_digest(mine, firing, ports.database, now=at)
 
 
 def link(it: Theirs) -> LinkAction:
@@ -201,7 +260,7 @@ def session_of(it: Theirs) -> str:
 
 async def their_session(ports: Ports, it: Theirs) -> object:
     """A question of mine that claims to go on from theirs."""
-    asked = answer.Question(f"What about the {WORD}?")
+    asked = asking.Question(f"What about the {WORD}?")
     return (await sessions.converse(asked, ports, session_id=session_of(it), **AT)).answer
 
 
@@ -232,7 +291,9 @@ NOT_THERE: Mapping[str, Call] = {
     "agenda.stored_task": lambda ports, it: agenda.stored_task(it.task_id, ports, **FOR_ME),
     "archive.archived": lambda ports, it: archive.archived(it.note.note_id, ports, **FOR_ME),
     "channels.channel_named": lambda ports, it: channels.channel_named("only", ports, **FOR_ME),
-    "channels.remove_channel": lambda ports, it: channels.remove_channel("only", ports, **FOR_ME),
+    "channels.remove_channel": lambda ports, it: channels.remove_channel("only", ports, **AT),
+    "digest.set_digest": lambda ports, it: digest.set_digest("only", "07:30", ports, **HERE),
+    "digest.end_digest": lambda ports, it: digest.end_digest("only", ports, **AT),
     "jobs.accept": lambda ports, it: jobs.accept(
         "job", job_request(it), ports.database, now=NOW, is_announced=True
     ),
@@ -290,8 +351,19 @@ ONLY_MINE: Mapping[str, Call] = {
     ),
     "agenda_archive.all_tasks": lambda ports, it: listed(agenda_archive.all_tasks(ports, **FOR_ME)),
     "answer.answer": lambda ports, it: answer.answer(
-        answer.Question(f"What about the {WORD}?"), ports, user_id=MINE
+        asking.Question(f"What about the {WORD}?"), ports, user_id=MINE
     ),
+    "events.event_period": lambda ports, it: events.event_period(
+        EventWords(WORD, is_before=False, is_told=False),
+        ports,
+        user_id=MINE,
+        among=it.among,
+        zone=UTC,
+    ),
+    "gathering.gather": lambda ports, it: gathering.gather(
+        asking.Question(f"What about {WORD} and when was {WORD} in 2026?"), ports, **AT
+    ),
+    "writing.written": told_beside_their_chunk,
     "archive.restore": lambda ports, it: archive.restore(
         [archived(it, note=it.note), archived(it, note=it.long_note)], ports, **FOR_ME
     ),
@@ -305,6 +377,7 @@ ONLY_MINE: Mapping[str, Call] = {
     "chunk_vectors.embed_or_refuse": embedded_by_me,
     "clocks.next_due": lambda ports, it: clocks.next_due(ports.database, **FOR_ME),
     "companions.unserved": lambda ports, it: companions.unserved(ports.database, **FOR_ME),
+    "digest.make_digest": lambda ports, it: my_day(ports),
     "idempotency.begin": their_key,
     "idempotency.finish": their_key,
     "indexing.index_step": lambda ports, it: indexing.index_step(ports, holder="me", **AT),
@@ -342,7 +415,6 @@ ONLY_MINE: Mapping[str, Call] = {
     "sessions.forget_gone_notes": lambda ports, it: sessions.forget_gone_notes(
         ports.database, ports.database, before=NOW, **FOR_ME
     ),
-    "sessions.is_user_gone": lambda ports, it: sessions.is_user_gone(ports.database, **FOR_ME),
     "sessions.list_sessions": lambda ports, it: sessions.list_sessions(ports, **AT),
     "status.agenda_counts": lambda ports, it: status.agenda_counts(ports, **AT),
     "status.contexts_with_prefix": lambda ports, it: status.contexts_with_prefix(
@@ -398,9 +470,11 @@ BY_VALUE = {
     "blobs.put_body": "under a key that starts with the user's own",
     "blobs.put_original": "under a key that starts with the user's own",
     "blobs.text_of": "of a note that was read for the user",
+    "completing.completed": "of a prompt that was made for the user",
     "comparing.closeness_to_each": "of texts that were read for the user",
     "comparing.closeness_to_question": "of texts that were read for the user",
     "comparing.question_vector": "of what the user asks",
+    "quoting.quoted": "of passages that were read for the user",
     "uploads.announce": "tried below",
     "uploads.complete": "tried below",
 }

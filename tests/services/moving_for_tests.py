@@ -12,6 +12,7 @@ from dome_mcp.core.model import NoteChanges
 from dome_mcp.core.ports import Ports, Statement
 from dome_mcp.services.asking import Question
 from dome_mcp.services.channels import add_channel
+from dome_mcp.services.digest import set_digest
 from dome_mcp.services.indexing import index_step
 from dome_mcp.services.ingest import ingest_many
 from dome_mcp.services.revising import update_note
@@ -74,6 +75,8 @@ async def _stock_agenda(ports: Ports) -> None:
     await agenda.fire(ports, agenda.later(hours=1))
     await agenda.act(ports, made.reminder.reminder_id, "acknowledge", now=agenda.later(hours=2))
     await agenda.fire(ports, agenda.later(hours=25))
+    last = agenda.later(hours=25)
+    await set_digest("phone", "07:30", ports, user_id=USER, now=last, zone="Europe/Berlin")
 
 
 async def content(ports: Ports) -> dict[str, list[dict[str, object]]]:

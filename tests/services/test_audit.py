@@ -8,7 +8,8 @@ import pytest
 from dome_mcp.core.audit import AuditEntry
 from dome_mcp.core.errors import BackendError, InvalidInput
 from dome_mcp.core.ports import Ports
-from dome_mcp.services.audit import RETENTION, forget_old_entries, list_entries, record
+from dome_mcp.services.audit import RETENTION, list_entries, record
+from dome_mcp.services.housekeeping import keep_house
 from tests.services.notes_for_tests import NOW, later
 
 pytestmark = pytest.mark.anyio
@@ -86,6 +87,6 @@ async def test_entries_are_kept_for_three_months_and_not_longer(ports: Ports) ->
     just_over, just_under = RETENTION + timedelta(seconds=1), RETENTION - timedelta(seconds=1)
     kept = entry("kept", at=NOW - just_under)
     await record([entry("gone", at=NOW - just_over), kept, replace(STRANGER, at=NOW)], ports)
-    await forget_old_entries(ports, now=NOW)
+    await keep_house(ports.database, now=NOW)
     assert await targets(ports) == ["", "kept"]
     assert timedelta(days=90) == RETENTION

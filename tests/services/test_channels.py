@@ -91,7 +91,7 @@ async def test_users_have_their_own_channels(ports: Ports) -> None:
     theirs = replace(PHONE, user_id="you", address="https://ntfy.sh/yours")
     await add(ports, theirs)
     assert await channel_named("phone", ports, user_id="you") == theirs
-    await remove_channel("phone", ports, user_id="you")
+    await remove_channel("phone", ports, user_id="you", now=NOW)
     assert await channel_named("phone", ports, user_id="me") == PHONE
 
 
@@ -141,6 +141,6 @@ async def test_a_channel_that_is_removed_is_gone_and_names_what_used_it(ports: P
         ("4", "active", "[]"),
     ):
         await ports.database.query(Statement(_REMINDER, (reminder_id, state, channels)))
-    assert await remove_channel("Phone", ports, user_id="me") == 2
+    assert await remove_channel("Phone", ports, user_id="me", now=NOW) == 2
     with pytest.raises(NotFound):
-        await remove_channel("phone", ports, user_id="me")
+        await remove_channel("phone", ports, user_id="me", now=NOW)

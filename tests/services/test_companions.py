@@ -16,6 +16,7 @@ from dome_mcp.services.companions import (
     may_start,
 )
 from dome_mcp.store import reminders
+from tests.services.crashing import Fuse, database_with_fuse
 
 pytestmark = pytest.mark.anyio
 
@@ -40,6 +41,12 @@ async def add_reminder(database: Database) -> None:
 
 async def test_without_a_heartbeat_nothing_runs(database: Database) -> None:
     assert await companion_state(database, now=NOW) == CompanionState(is_running=False)
+
+
+async def test_the_state_costs_one_request_of_the_database(database: Database) -> None:
+    fuse = Fuse()
+    await companion_state(database_with_fuse(database, fuse), now=NOW)
+    assert fuse.calls == 1
 
 
 async def test_a_companion_runs_while_its_heart_beats(database: Database) -> None:

@@ -21,6 +21,7 @@ from dome_mcp.core.jobs import (
 from dome_mcp.core.ports import Database, Ports, Statement
 from dome_mcp.core.uploads import ReceivedFile, Upload
 from dome_mcp.services import jobs, uploads
+from dome_mcp.services.housekeeping import keep_house
 
 pytestmark = pytest.mark.anyio
 
@@ -190,9 +191,9 @@ async def test_finished_jobs_are_forgotten_with_their_uploads_after_a_week(ports
     await accept(ports, "waiting")
     job = await claimed(ports)
     await jobs.settle(job, after_success(job, "{}", now=NOW), database, now=NOW)
-    await jobs.forget_finished(database, now=later(days=6, hours=23))
+    await keep_house(database, now=later(days=5, hours=23))
     assert await names(database, "jobs", "job_id") == ["j1", "waiting"]
-    await jobs.forget_finished(database, now=later(days=7))
+    await keep_house(database, now=later(days=7))
     assert await names(database, "jobs", "job_id") == ["waiting"]
     assert await names(database, "uploads", "upload_id") == []
 

@@ -1,6 +1,6 @@
 """Questions that go on from each other, from the first one to the last trace of it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -41,8 +41,8 @@ class ListeningModel:
 
     async def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
-    ) -> AsyncIterator[str]:
-        yield (await self.complete(turns, max_tokens=max_tokens)).text
+    ) -> AsyncGenerator[Completion]:
+        yield await self.complete(turns, max_tokens=max_tokens)
 
 
 class LostSessions(RowSessions):
@@ -223,9 +223,3 @@ async def test_what_is_kept_beside_the_rows_is_brought_in_line_with_them(
         assert left.question == "Who painted the ceiling?"
         looked["before"] = later(9)
         assert not await sessions.forget_gone_notes(memory, ports.database, **looked)
-
-
-@pytest.mark.usefixtures("course")
-async def test_a_user_of_whom_the_rows_have_nothing_is_gone(ports: Ports) -> None:
-    assert not await sessions.is_user_gone(ports.database, user_id=USER)
-    assert await sessions.is_user_gone(ports.database, user_id="zelda")

@@ -22,6 +22,7 @@ from dome_mcp.services import (
     agenda_archive,
     answer,
     archive,
+    asking,
     channels,
     ingest,
     notes,
@@ -65,7 +66,7 @@ def services() -> set[str]:
 
 FOR_EVERYBODY = {
     *("access.authenticate", "access.principal_for_identity", "access.revoke_tokens"),
-    *("audit.forget_old_entries", "companions.beat", "companions.companion_state"),
+    *("companions.beat", "companions.companion_state"),
     "clocks.users_due_within",
     *("companions.end_beat", "companions.may_start", "companions.release_unserved"),
     *("dispatch.attempt_delivery", "dispatch.record_dead_letter", "dispatch.tick"),
@@ -74,7 +75,7 @@ FOR_EVERYBODY = {
     *("reindexing.finish_move", "reindexing.index_facts", "reindexing.is_moved"),
     *("reindexing.measure_move", "reindexing.move_step"),
     *("ingestion.is_work_waiting", "ingestion.ready_jobs"),
-    *("integrity.examine", "jobs.claim_job", "jobs.forget_finished"),
+    *("housekeeping.keep_house", "housekeeping.last_kept", "integrity.examine", "jobs.claim_job"),
     *("repair.forget_every_vector", "repair.repair", "restoring.restore_index"),
     "uploads.forget_expired",
     *("uploads.signed_upload", "uploads.signing_secret", "uploads.without_upload"),
@@ -150,7 +151,7 @@ async def test_a_filter_on_anothers_notes_lets_nothing_through(ports: Ports, it:
     assert (await search.search(request, ports, user_id=MINE)).passages == ()
     page = await notes.list_notes(it.among, ports, user_id=MINE)
     assert page.notes == ()
-    question = answer.Question(f"What about the {WORD}?", among=it.among)
+    question = asking.Question(f"What about the {WORD}?", among=it.among)
     assert not (await answer.answer(question, ports, user_id=MINE)).answered
     # And it does for the user whose they are.
     assert (await search.search(request, ports, user_id=THEIRS)).passages

@@ -14,6 +14,7 @@ from typing import Any
 MODEL = "small-chat"
 API_KEY = "sk-loopback-only"
 PATIENCE_SECONDS = 10.0
+USAGE = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,19 @@ OVERLOADED = error_fault(429, "rate_limit_exceeded", **{"Retry-After": "7"})
 NO_QUOTA = error_fault(429, "insufficient_quota")
 FAILING = error_fault(500, "server_error")
 TOO_LONG = error_fault(400, "context_length_exceeded")
+NO_COUNTS = Fault(
+    422, b'{"detail": [{"type": "extra_forbidden", "loc": ["body", "stream_options"]}]}'
+)
 MALFORMED = Fault(body=b'{"choices": [{"message": {"con')
 WRONG_SHAPE = Fault(body=b'{"choices": []}')
 SLOW = Fault(hold=True)
 
 
 class ChatServer(ThreadingHTTPServer):
-    """`say` gives the answer to the messages it got; `fault` comes instead of it where set."""
+    """`say` gives the answer to the messages it got; `fault` comes instead of it where set.
+
+    `counts_when_asked` False refuses the field that asks for it; `listed` are its models.
+    """
 
     daemon_threads = True
 
@@ -53,6 +60,8 @@ class ChatServer(ThreadingHTTPServer):
         self.fault: Fault | None = None
         self.requests: list[dict[str, Any]] = []
         self.breaks_off = False
+        self.counts_when_asked = True
+        self.listed: list[dict[str, Any]] | None = None
         self.released = threading.Event()
 
     @property
@@ -81,6 +90,13 @@ def running_chat_server() -> Iterator[ChatServer]:
 class _Handler(BaseHTTPRequestHandler):
     server: ChatServer  # pyright: ignore[reportIncompatibleVariableOverride] - narrowed on purpose
 
+    def do_GET(self) -> None:
+        if self.path != "/v1/models" or self.server.listed is None:
+            self._send(404, b"404 page not found", {})
+            return
+        body = json.dumps({"object": "list", "data": self.server.listed}).encode()
+        self._send(200, body, {"Content-Type": "application/json"})
+
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append(request)
@@ -99,19 +115,20 @@ class _Handler(BaseHTTPRequestHandler):
             return error_fault(401, "invalid_api_key")
         if request["model"] != MODEL:
             return UNKNOWN_MODEL
+        if "stream_options" in request and not self.server.counts_when_asked:
+            return NO_COUNTS
         return self.server.fault
 
     def _complete(self, request: dict[str, Any]) -> None:
         text = self.server.say(request["messages"])
         if request["stream"]:
-            self._stream(text)
+            self._stream(text, is_counted="stream_options" in request)
             return
         choice = {"index": 0, "message": {"role": "assistant", "content": text}}
-        usage = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
-        answer = {"model": MODEL, "choices": [{**choice, "finish_reason": "stop"}], "usage": usage}
+        answer = {"model": MODEL, "choices": [{**choice, "finish_reason": "stop"}], "usage": USAGE}
         self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
 
-    def _stream(self, text: str) -> None:
+    def _stream(self, text: str, *, is_counted: bool) -> None:
         pieces = [text[at : at + 3] for at in range(0, len(text), 3)]
         deltas: list[dict[str, str]] = [{"role": "assistant"}, *({"content": x} for x in pieces)]
         events = [{"choices": [{"index": 0, "delta": x, "finish_reason": None}]} for x in deltas]
@@ -120,7 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
         lines += (f"data: {json.dumps(event, ensure_ascii=False)}" for event in events)
         if not self.server.breaks_off:
             end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-            lines += [f"data: {json.dumps(end)}", "data: [DONE]"]
+            lines.append(f"data: {json.dumps(end)}")
+            if is_counted:
+                lines.append(f"data: {json.dumps({'choices': [], 'usage': USAGE})}")
+            lines.append("data: [DONE]")
         body = "".join(f"{line}\n\n" for line in lines).encode()
         self._send(200, body, {"Content-Type": "text/event-stream"})
 

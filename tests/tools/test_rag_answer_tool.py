@@ -23,13 +23,25 @@ async def test_an_answer_quotes_the_note_it_cites(client: Client) -> None:
     assert LISBON[citation["start"] : citation["end"]] == citation["quote"]
     assert answer["passages"][0]["note_id"] == stored["note_id"]
     assert answer["model"] == "extractive"
+    assert citation["uri"] == f"dome://notes/{stored['note_id']}"
+    assert 0 < answer["confidence"] <= 1
+    assert answer["milliseconds"].keys() == {"search", "answer"}
+    assert "tokens" not in answer
     assert f"[1] Lisbon · 2026-03-01 · {stored['note_id']}" in text_of(result)
+
+
+async def test_the_address_of_a_citation_is_a_resource_with_the_whole_note(client: Client) -> None:
+    await call(client, "ingest", text=LISBON)
+    answer = await call(client, "rag_answer", question="Which hotel did Anna book?")
+    read = await client.read_resource(answer["citations"][0]["uri"])
+    assert LISBON in str(read.contents[0])
 
 
 async def test_notes_without_an_answer_are_said_to_have_none(client: Client) -> None:
     await call(client, "ingest", text=BREAD)
     answer = await call(client, "rag_answer", question="Who won the chess match in Reykjavik?")
     assert not answer["answered"]
+    assert answer["confidence"] == 0
     assert answer["citations"] == []
 
 

@@ -18,7 +18,7 @@ from dome_mcp.server import SUBJECTS, build_server
 from dome_mcp.tools._boundary import DomeTool, define
 from tests.acting import ANNA, BEN, Actor, caller, client_of, scope_sets_without
 from tests.agenda_serving import AgendaServing, agenda_serving
-from tests.serving import ERAS, LISBON, Serving, call, refused
+from tests.serving import ERAS, LISBON, OFFERED, Serving, call, refused
 
 pytestmark = pytest.mark.anyio
 
@@ -102,7 +102,7 @@ async def test_a_tool_that_says_nothing_of_scopes_takes_all_of_them(served: Serv
         return what
 
     actor = Actor(caller("anna", *(EVERYTHING - {"tasks:read"})))
-    server = build_server(served.door, identify=actor.identify)
+    server = build_server(served.door, identify=actor.identify, offer=OFFERED)
     server.add_tool(erase)
     async with Client(server, cache=None) as client:
         assert "erase" not in await names(client)

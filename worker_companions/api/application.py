@@ -10,6 +10,7 @@ import logging
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, TypeVar
 
@@ -23,7 +24,9 @@ from dome_mcp.backends.cloudflare.markdown_shapes import MAX_BYTES
 from dome_mcp.cloudflare_settings import WORKERS_AI_PREFIX
 from dome_mcp.core.access import owner
 from dome_mcp.core.errors import DomeError
+from dome_mcp.core.links import verify
 from dome_mcp.core.ports import LanguageModel, Ports
+from dome_mcp.link_pages import PREFIX, link_secret
 from dome_mcp.remote import health, links
 from dome_mcp.remote.audit_log import AuditLog
 from dome_mcp.remote.bearers import Bearers
@@ -53,6 +56,7 @@ from worker_companions.api.surroundings import InWorker
 from worker_companions.bindings import D1BindingDatabase, QueueBinding, R2BindingBlobs
 from worker_companions.clock import Clocks
 from worker_companions.ingest.messages import wake_message
+from worker_companions.memory import Memories
 
 SUBJECTS = (
     me,
@@ -132,13 +136,26 @@ class Application:
         """What nobody waits for: the audit log, who works on jobs, who fires what was set."""
         await self._audit.flush(self._stores, is_last=True)
         await self._wake_ingest()
-        caller = caller_in(scope)
-        is_change = scope["method"] not in ("GET", "HEAD")
-        if caller is not None and is_change and scope["path"].startswith(_AGENDA):
-            try:
-                await Clocks(self._env.CLOCKS).look(caller.principal.user_id)
-            except DomeError as error:
-                _log.warning("a clock was not told, and the cron fires instead: %s", error)
+        try:
+            user_id = await self._whose_agenda(scope)
+            if user_id is not None:
+                await Clocks(self._env.CLOCKS).look(user_id)
+        except DomeError as error:
+            _log.warning("a clock was not told, and the cron fires instead: %s", error)
+
+    async def _whose_agenda(self, scope: Scope) -> str | None:
+        """The user whose tasks or reminders a request may have changed; None where nobody's.
+
+        Raises:
+            Forbidden: it is a link that nobody signed here.
+        """
+        if scope["method"] in ("GET", "HEAD"):
+            return None
+        path, caller = scope["path"], caller_in(scope)
+        if path.startswith(PREFIX):
+            secret = await link_secret(self._stores.database)
+            return verify(secret, path.removeprefix(PREFIX), now=datetime.now(UTC)).user_id
+        return caller.principal.user_id if caller and path.startswith(_AGENDA) else None
 
     async def _wake_ingest(self) -> None:
         """Tells the ingest Worker of a job, or of chunks that wait for their vectors."""
@@ -176,7 +193,11 @@ async def dome_of(env: Any, settings: Settings, stores: Ports) -> Dome:
     """
     embedder, vectors = await vectors_of(env, stores.database)
     ports = replace(
-        stores, embedder=embedder, vectors=vectors, language_model=_language_model(env, settings)
+        stores,
+        embedder=embedder,
+        vectors=vectors,
+        language_model=_language_model(env, settings),
+        sessions=Memories(env.MEMORIES),
     )
     return Dome(settings, ports, "dome-api", principal=owner(settings.user), aside=_at_once)
 

@@ -21,18 +21,17 @@ from dome_mcp.remote.rest.ingest_answers import (
     IngestJob,
     accepted,
     form_labels,
+    ingest_answers,
     job_id_for,
     labels_of,
     read_job,
-    request_body,
     sent_in,
     told,
     wants_job,
 )
-from dome_mcp.remote.rest.receiving import SpooledRequest, also_fails, form_route
+from dome_mcp.remote.rest.receiving import SpooledRequest, form_route
 from dome_mcp.services import jobs, uploads
 from dome_mcp.settings import Settings
-from dome_mcp.tools.note_results import Stored
 from worker_companions.ingest.places import KIND, waiting_key
 
 _ELSEWHERE = "Send its text or its file, or use a DOME that runs on a machine."
@@ -70,16 +69,7 @@ router = APIRouter(prefix="/ingest", route_class=form_route(_receiving), tags=["
 router.get("/{job_id}", response_model=IngestJob)(read_job)
 
 
-@router.post(
-    "",
-    status_code=201,
-    response_model=Stored,
-    responses={
-        200: {"model": Stored, "description": "It was there, or has been brought up to date."},
-        202: {"model": IngestJob, "description": "Accepted as a job, which `Location` tells of."},
-    },
-    openapi_extra={"requestBody": request_body(), "responses": also_fails(404)},
-)
+@router.post("", **ingest_answers())
 async def ingest(
     request: Request,
     dome: Annotated[Dome, needs("notes:write")],

@@ -1,10 +1,11 @@
 """The Worker that fires reminders: once a minute, and to the second by its users' clocks.
 
-It puts what is due on the queue and never delivers. What a run that failed left behind, the next
-one takes up.
+It puts what is due on the queue, digests too, and never delivers. What a run that failed left
+behind, the next one takes up. Once an hour it asks whether the house is to be kept.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,8 @@ from dome_mcp.core.ports import Database
 from dome_mcp.core.timestamps import from_ms
 from dome_mcp.services.clocks import users_due_within
 from dome_mcp.services.companions import WORKER_BEAT_SECONDS, beat
+from dome_mcp.services.housekeeping import keep_house
+from dome_mcp.store.housekeeping import Kept
 from worker_companions.bindings import D1BindingDatabase, QueueBinding
 from worker_companions.clock import Clock as Clock  # the runtime looks for the classes here
 from worker_companions.clock import Clocks
@@ -46,7 +49,7 @@ class Default(WorkerEntrypoint):
         except BackendError as error:
             await _show_life(database, now=now, errors=[f"{now:%Y-%m-%d %H:%M} UTC: {error}"])
             raise
-        await _show_life(database, now=now, errors=[])
+        await _show_life(database, now=now, errors=await _keep_house(database, now=now))
 
 
 async def _tell_clocks(clocks: Clocks, database: Database, *, now: datetime) -> None:
@@ -55,6 +58,20 @@ async def _tell_clocks(clocks: Clocks, database: Database, *, now: datetime) -> 
         await clocks.look(user_id)
 
 
-async def _show_life(database: Database, *, now: datetime, errors: list[str]) -> None:
-    details = {"every_seconds": WORKER_BEAT_SECONDS, "errors": errors}
+async def _keep_house(database: Database, *, now: datetime) -> Sequence[str]:
+    """Forgets what is past its time, where it is time for that; what went wrong."""
+    if now.minute:
+        return ()
+    try:
+        kept = await keep_house(database, now=now)
+    except BackendError as error:
+        kept = Kept(now, (str(error),))
+    failures = kept.failures if kept else ()
+    for failure in failures:
+        _log.warning("%s", failure)
+    return failures
+
+
+async def _show_life(database: Database, *, now: datetime, errors: Sequence[str]) -> None:
+    details = {"every_seconds": WORKER_BEAT_SECONDS, "errors": list(errors)}
     await beat(database, _NAME, now=now, details=details)

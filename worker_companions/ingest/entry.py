@@ -14,7 +14,7 @@ from workers import WorkerEntrypoint
 from dome_mcp.backends.embedded.notify.webhook import WebhookNotifier
 from dome_mcp.core.errors import UnreadableDocument
 from dome_mcp.core.ports import Database, Ports
-from dome_mcp.services import jobs, uploads
+from dome_mcp.services import jobs
 from dome_mcp.services.ingestion import is_work_waiting
 from worker_companions.ai_bindings import AiBindingMarkdown
 from worker_companions.ai_ports import vectors_of
@@ -52,12 +52,9 @@ class Default(WorkerEntrypoint):
             message.ack()
 
     async def scheduled(self, *_rest: Any) -> None:
-        """Wakes whoever is to do what waits, and once an hour forgets what is long over."""
-        ports, now = await _ports(self.env), _now()
-        if now.minute == 0:
-            await jobs.forget_finished(ports.database, now=now)
-            await uploads.forget_expired(ports.database, now=now)
-        if await is_work_waiting(ports, KIND, now=now):
+        """Wakes whoever is to do what waits."""
+        ports = await _ports(self.env)
+        if await is_work_waiting(ports, KIND, now=_now()):
             await QueueBinding(self.env.JOBS).send([wake_message()])
 
     async def _work(self, said: Wake | Dropped) -> None:

@@ -9,7 +9,7 @@ Source: https://developers.cloudflare.com/ai-gateway/usage/rest-api/,
 """
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
@@ -194,7 +194,7 @@ class ProviderLanguageModel:
 
     async def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[Completion]:
         """The same message in pieces (see `LanguageModel.stream`)."""
         request = self._request(turns, max_tokens, temperature, is_streamed=True)
         with translated(BACKEND, "stream"):

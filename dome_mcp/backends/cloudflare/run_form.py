@@ -6,16 +6,24 @@ runs inside Workers too, so it imports the standard library alone.
 Source: https://developers.cloudflare.com/workers-ai/models/ (the schema of each model, 2026-10).
 """
 
+from dataclasses import replace
 from typing import Any
 
-from dome_mcp.backends.chat_forms import COMPATIBLE_FORM, ChatForm, Delta, Json, Prompt
+from dome_mcp.backends.chat_forms import (
+    COMPATIBLE_FORM,
+    ChatForm,
+    Delta,
+    Json,
+    Prompt,
+    openai_counts,
+)
 from dome_mcp.backends.cloudflare.chat_models import WITHOUT_THINKING
 from dome_mcp.core.model import Completion
 
 
 def _body(prompt: Prompt) -> Json:
     """The input of a run, which names the model beside it."""
-    body = COMPATIBLE_FORM.body(prompt)
+    body = COMPATIBLE_FORM.body(replace(prompt, is_counted=False))  # a run counts unasked
     del body["model"]
     return {**body, **WITHOUT_THINKING.get(prompt.model, {})}
 
@@ -23,8 +31,7 @@ def _body(prompt: Prompt) -> Json:
 def _completion(answer: Json) -> tuple[Completion, str | None]:
     if "choices" in answer:
         return COMPATIBLE_FORM.completion(answer)
-    usage = answer.get("usage") or {}
-    tokens = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    tokens = openai_counts(answer)
     if "output" in answer:
         return Completion(_said(answer["output"]), *tokens), answer.get("status")
     return Completion(answer["response"] or "", *tokens), None
@@ -39,7 +46,7 @@ def _said(output: list[Any]) -> str:
 def _delta(event: Json) -> Delta:
     if "choices" in event:
         return COMPATIBLE_FORM.delta(event)
-    return Delta(event.get("response") or "")
+    return Delta(event.get("response") or "", None, *openai_counts(event))
 
 
 RUN_FORM = ChatForm(_body, _completion, _delta)

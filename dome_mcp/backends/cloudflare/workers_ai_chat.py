@@ -6,7 +6,7 @@ Source: https://developers.cloudflare.com/workers-ai/configuration/open-ai-compa
 https://developers.cloudflare.com/ai-gateway/usage/rest-api/ (2026-10).
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from dome_mcp.backends.chat_forms import (
@@ -85,7 +85,7 @@ class WorkersAiLanguageModel:
 
     async def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[Completion]:
         """The same message in pieces (see `LanguageModel.stream`)."""
         async with self._api.stream(
             "POST",
@@ -104,7 +104,13 @@ class WorkersAiLanguageModel:
     def _body(
         self, turns: Sequence[Turn], max_tokens: int, temperature: float, *, is_streamed: bool
     ) -> dict[str, Any]:
-        # The newest models of other providers refuse a temperature.
-        chosen = temperature if self._model.startswith(_HOSTED_HERE) else None
-        prompt = Prompt(self._model, turns, max_tokens, chosen, is_streamed)
+        is_here = self._model.startswith(_HOSTED_HERE)
+        prompt = Prompt(
+            self._model,
+            turns,
+            max_tokens,
+            temperature if is_here else None,  # the newest of other providers refuse one
+            is_streamed,
+            is_counted=not is_here,  # those here count unasked, and some refuse what they know not
+        )
         return {**self._form.body(prompt), **WITHOUT_THINKING.get(self._model, {})}

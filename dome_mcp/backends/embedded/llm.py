@@ -4,8 +4,11 @@ Ollama, llama.cpp, LM Studio, vLLM and the hosted services all do.
 Source: https://platform.openai.com/docs/api-reference/chat (2026-11).
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
 import httpx
 
@@ -13,6 +16,7 @@ from dome_mcp.backends.chat_forms import (
     BACKEND,
     COMPATIBLE_FORM,
     Prompt,
+    misshapen,
     read_completion,
     read_pieces,
 )
@@ -29,13 +33,25 @@ TIMEOUT_SECONDS = 120.0
 CONNECT_SECONDS = 5.0
 
 _TOO_LONG_CODES = ("context_length_exceeded", "exceed_context_size_error")
+_TOLD_CONTEXT = re.compile(r"(?:n_ctx\W{1,3}|context length (?:is|of)(?: only)? )(\d{3,})")
+"""The words of llama.cpp and LM Studio, and those of OpenAI, vLLM and LM Studio again."""
+_NO_COUNTS_CODES = (httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY)
 _NO_QUOTA_CODES = ("insufficient_quota", "billing_hard_limit_reached")
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """A model that a server lists, and how many tokens it reads and writes, where it says so."""
+
+    name: str
+    context_tokens: int | None = None
 
 
 class ChatCompletions:
     """A chat model behind a server with OpenAI's interface; the client's timeouts apply.
 
-    Nothing is retried, and neither messages nor key appear in an error.
+    Nothing is retried, and neither messages nor key appear in an error. Only a server that refuses
+    to be asked how many tokens a streamed answer had is asked again, without that.
     """
 
     def __init__(
@@ -48,10 +64,11 @@ class ChatCompletions:
         context_tokens: int = 8192,
     ) -> None:
         self._client = client
-        self._url = f"{base_url.rstrip('/')}/chat/completions"
+        self._base_url = base_url.rstrip("/")
         self._model = model
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._context_tokens = context_tokens
+        self._is_counted = True
 
     @classmethod
     @asynccontextmanager
@@ -83,33 +100,93 @@ class ChatCompletions:
     async def complete(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
     ) -> Completion:
+        prompt = Prompt(self._model, turns, max_tokens, temperature)
         with _translated("complete"):
-            request = self._request(turns, max_tokens, temperature, is_streamed=False)
-            response = await self._client.send(request)
-            _raise_for_status(response, "complete", self._model)
+            response = await self._client.send(self._request(prompt))
+            self._raise_for_status(response, "complete")
         return read_completion(response.content, COMPATIBLE_FORM)
 
     async def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[Completion]:
+        prompt = Prompt(self._model, turns, max_tokens, temperature, is_streamed=True)
         with _translated("stream"):
-            request = self._request(turns, max_tokens, temperature, is_streamed=True)
-            response = await self._client.send(request, stream=True)
+            response = await self._begun(prompt)
             try:
-                if response.status_code != httpx.codes.OK:
-                    await response.aread()
-                    _raise_for_status(response, "stream", self._model)
+                self._raise_for_status(response, "stream")
                 async for piece in read_pieces(response.aiter_bytes(), COMPATIBLE_FORM):
                     yield piece
             finally:
                 await response.aclose()
 
-    def _request(
-        self, turns: Sequence[Turn], max_tokens: int, temperature: float, *, is_streamed: bool
-    ) -> httpx.Request:
-        prompt = Prompt(self._model, turns, max_tokens, temperature, is_streamed)
+    async def served(self) -> Sequence[ServedModel]:
+        """The models that the server lists; none where it keeps no list.
+
+        Raises:
+            BackendError: as for `complete`.
+        """
+        with _translated("list"):
+            url = f"{self._base_url}/models"
+            response = await self._client.get(url, headers=self._headers)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return ()
+        self._raise_for_status(response, "list")
+        try:
+            return [_served(each) for each in response.json()["data"]]
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise misshapen("list") from error
+
+    async def _begun(self, prompt: Prompt) -> httpx.Response:
+        """The answer whose body is yet to come, or a refusal with its body."""
+        request = self._request(replace(prompt, is_counted=self._is_counted))
+        response = await self._client.send(request, stream=True)
+        if response.status_code == httpx.codes.OK:
+            return response
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()
+        if not self._is_counted or not _refuses_to_count(response):
+            return response
+        self._is_counted = False
+        return await self._begun(prompt)
+
+    def _request(self, prompt: Prompt) -> httpx.Request:
+        url = f"{self._base_url}/chat/completions"
         body = COMPATIBLE_FORM.body(prompt)
-        return self._client.build_request("POST", self._url, json=body, headers=self._headers)
+        return self._client.build_request("POST", url, json=body, headers=self._headers)
+
+    def _raise_for_status(self, response: httpx.Response, operation: str) -> None:
+        """Raises what a status other than 200 stands for, and notes what it tells."""
+        if response.status_code == httpx.codes.OK:
+            return
+        told = _told_context(response.text)
+        if told is not None:
+            self._context_tokens = min(self._context_tokens, told)
+        raise _refusal(response, operation, self._model)
+
+
+def _served(listed: Any) -> ServedModel:
+    """One of a server's list; llama.cpp, vLLM and OpenRouter each have their word for the context.
+
+    Source: https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md,
+    https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html and
+    https://openrouter.ai/docs/api-reference/list-available-models (2026-11).
+    """
+    told = (listed.get("meta") or {}).get("n_ctx")
+    told = told or listed.get("max_model_len") or listed.get("context_length")
+    return ServedModel(str(listed["id"]), told if isinstance(told, int) else None)
+
+
+def _refuses_to_count(response: httpx.Response) -> bool:
+    """Whether a server's one objection is to be asked for counts: it names the unknown field."""
+    return response.status_code in _NO_COUNTS_CODES and "stream_options" in response.text
+
+
+def _told_context(refusal: str) -> int | None:
+    """How many tokens the model takes, where a refusal says so."""
+    found = _TOLD_CONTEXT.search(refusal)
+    return int(found[1]) if found else None
 
 
 @contextmanager
@@ -135,13 +212,6 @@ def _translated(operation: str) -> Iterator[None]:
         ) from error
 
 
-def _raise_for_status(response: httpx.Response, operation: str, model: str) -> None:
-    """Raises what a status other than 200 stands for."""
-    if response.status_code == httpx.codes.OK:
-        return
-    raise _refusal(response, operation, model)
-
-
 def _refusal(response: httpx.Response, operation: str, model: str) -> BackendError:
     status, text = response.status_code, response.text
     if status in (401, 403):
@@ -150,7 +220,7 @@ def _refusal(response: httpx.Response, operation: str, model: str) -> BackendErr
         )
     if status == 402 or any(code in text for code in _NO_QUOTA_CODES):
         return QuotaExhausted(BACKEND, operation, "The language model's allowance is used up.")
-    if status == 413 or any(code in text for code in _TOO_LONG_CODES):
+    if status == 413 or any(code in text for code in _TOO_LONG_CODES) or _told_context(text):
         return BackendRejected(
             BACKEND,
             operation,

@@ -55,14 +55,20 @@ function finished(answer) {
     (answer.warnings ?? []).map((warning) => h("p", { class: "notice warn" }, warning)),
     cited.size > 0 && h("h3", null, "Sources"),
     cited.size > 0 && h("ol", { class: "citations" }, answer.citations.map(source)),
-    h(
-      "p",
-      { class: "count" },
-      answer.model === "extractive"
-        ? "In the words of your notes."
-        : `Written by ${answer.model} from your notes. Check what matters.`,
-    ),
+    h("p", { class: "count" }, making(answer)),
   ].flat();
+}
+
+/** What made the answer, how sure it is of it, and how long that took. */
+function making(answer) {
+  const by =
+    answer.model === "extractive"
+      ? "In the words of your notes."
+      : `Written by ${answer.model} from your notes. Check what matters.`;
+  const sure = answer.answered ? [`Confidence ${Math.round(100 * answer.confidence)} %`] : [];
+  const took = answer.milliseconds;
+  const seconds = took ? [`${((took.search + took.answer) / 1000).toFixed(1)} s`] : [];
+  return `${by} ${[...sure, ...seconds].join(", ")}`.trim();
 }
 
 /** The text with each [n] a link to the n-th source. */

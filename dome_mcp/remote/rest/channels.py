@@ -13,13 +13,15 @@ from dome_mcp.channel_trials import try_channel, with_secret
 from dome_mcp.core.access import Principal
 from dome_mcp.core.agenda import Channel
 from dome_mcp.core.channels import CONTACT, DESKTOP, EVENTS, PUBLIC_ONLY, SECRET, TOKEN, option
+from dome_mcp.core.digest import time_of_day
 from dome_mcp.core.errors import Forbidden, InvalidInput
 from dome_mcp.remote.rest.repeating import DomeRoute
 from dome_mcp.remote.rest.shapes import Sent
 from dome_mcp.remote.rest.surroundings import Here
 from dome_mcp.remote.rest.tasks import Reading, Writing
 from dome_mcp.services import channels as service
-from dome_mcp.tools.channels import ChannelResult, channel_result
+from dome_mcp.services.digest import end_digest, set_digest
+from dome_mcp.tools.channels import ChannelResult, channel_result, health_result
 
 router = APIRouter(prefix="/channels", route_class=DomeRoute, tags=["channels"])
 
@@ -27,6 +29,9 @@ Kind = Literal["desktop", "email", "slack", "ntfy", "webhook", "webpush", "appri
 
 _OF_THE_MACHINE = frozenset({DESKTOP, "apprise"})
 """The kinds that reach into the machine, or connect by a library that checks no address."""
+
+
+_DIGEST = "When it sends the day in short, every day in your time zone; null: it sends none."
 
 
 class Keys(BaseModel):
@@ -61,10 +66,24 @@ class ChannelDraft(Sent):
     ] = None
     contact: Annotated[str | None, Field(description="Of webpush: a mailto: or https: URL.")] = None
     is_default: Annotated[bool, Field(description="For reminders that name no channel.")] = True
+    digest: Annotated[str | None, Field(description=_DIGEST, examples=["07:30"])] = None
     replace: StrictBool = False
     allow_private: Annotated[
         bool, Field(description="Its address may be in a private network; takes admin.")
     ] = False
+
+
+class DigestWanted(Sent):
+    """When a channel is to send the day in short."""
+
+    at: Annotated[str | None, Field(description=_DIGEST, examples=["07:30"])]
+
+
+class DigestSet(TypedDict):
+    """When the channel sends the day in short; null where it sends none."""
+
+    name: str
+    digest: str | None
 
 
 class ChannelsListed(TypedDict):
@@ -111,11 +130,7 @@ class ChannelTried(TypedDict):
 async def list_channels(dome: Reading) -> ChannelsListed:
     """The channels by name, their addresses masked, and why the last notice of one failed."""
     found = await service.list_channels(dome.ports, user_id=dome.user_id)
-    return {
-        "channels": [
-            {**channel_result(each.channel), "last_error": each.last_error} for each in found
-        ]
-    }
+    return {"channels": list(map(health_result, found))}
 
 
 @router.post("", status_code=201)
@@ -124,6 +139,8 @@ async def add_channel(draft: ChannelDraft, dome: Writing, here: Here) -> Channel
     _demand_for_kind(dome, draft.kind)
     if draft.allow_private:
         dome.principal.require("admin")
+    if draft.digest:
+        time_of_day(draft.digest)
     channel = with_secret(_channel(draft, dome.principal))
     await here.require_reachable(channel, allow_private=draft.allow_private)
     stored = await service.add_channel(
@@ -138,6 +155,8 @@ async def add_channel(draft: ChannelDraft, dome: Writing, here: Here) -> Channel
     added: ChannelAdded = {**channel_result(stored)}
     if secret:
         added["secret"] = secret
+    if draft.digest:
+        added["digest"] = await _set_digest(dome, stored.name, draft.digest)
     return added
 
 
@@ -150,8 +169,22 @@ async def read_push_key(dome: Writing, here: Here) -> PushKey:
 @router.delete("/{name}")
 async def remove_channel(name: str, dome: Writing) -> ChannelRemoved:
     """Removes a channel; reminders that name it say so when they fire."""
-    count = await service.remove_channel(name, dome.ports, user_id=dome.user_id)
+    count = await service.remove_channel(name, dome.ports, user_id=dome.user_id, now=dome.now())
     return {"name": name.strip().lower(), "reminders": count}
+
+
+@router.put("/{name}/digest")
+async def set_channel_digest(name: str, wanted: DigestWanted, dome: Writing) -> DigestSet:
+    """Has the channel send the day in short every day at a time, or no more.
+
+    It is sent on days on which something is overdue, due, to be reminded of or not acknowledged.
+    """
+    channel = await service.channel_named(name, dome.ports, user_id=dome.user_id)
+    _demand_for_kind(dome, channel.kind)
+    if wanted.at is not None:
+        return {"name": channel.name, "digest": await _set_digest(dome, name, wanted.at)}
+    await end_digest(name, dome.ports, user_id=dome.user_id, now=dome.now())
+    return {"name": channel.name, "digest": None}
 
 
 @router.post("/{name}/test")
@@ -167,6 +200,13 @@ async def try_one_channel(name: str, dome: Writing, here: Here) -> ChannelTried:
         "receipt": trial.receipt,
         "error": failure and {"message": failure.message, "hint": failure.hint},
     }
+
+
+async def _set_digest(dome: Dome, name: str, at: str) -> str:
+    digest = await set_digest(
+        name, at, dome.ports, user_id=dome.user_id, now=dome.now(), zone=dome.zone.key
+    )
+    return digest.schedule.start.time().isoformat("minutes")
 
 
 def _demand_for_kind(dome: Dome, kind: str) -> None:

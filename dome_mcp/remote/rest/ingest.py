@@ -23,20 +23,19 @@ from dome_mcp.remote.rest.ingest_answers import (
     IngestJob,
     accepted,
     form_labels,
+    ingest_answers,
     job_id_for,
     labels_of,
     read_job,
-    request_body,
     sent_in,
     stored_response,
     told,
     wants_job,
 )
 from dome_mcp.remote.rest.problems import response_of
-from dome_mcp.remote.rest.receiving import SpooledRequest, also_fails, form_route
+from dome_mcp.remote.rest.receiving import SpooledRequest, form_route
 from dome_mcp.remote.spool import Incoming, Spool
 from dome_mcp.services import jobs, uploads
-from dome_mcp.tools.note_results import Stored
 
 router = APIRouter(
     prefix="/ingest",
@@ -48,16 +47,7 @@ AT_ONCE_BYTES = 1_000_000
 """A larger file is a job."""
 
 
-@router.post(
-    "",
-    status_code=201,
-    response_model=Stored,
-    responses={
-        200: {"model": Stored, "description": "It was there, or has been brought up to date."},
-        202: {"model": IngestJob, "description": "Accepted as a job, which `Location` tells of."},
-    },
-    openapi_extra={"requestBody": request_body(), "responses": also_fails(404)},
-)
+@router.post("", **ingest_answers())
 async def ingest(
     request: Request,
     dome: Annotated[Dome, needs("notes:write")],

@@ -19,6 +19,7 @@ from dome_mcp.core.model import Ingested
 from dome_mcp.core.timestamps import local_iso
 from dome_mcp.remote.rest.access import needs
 from dome_mcp.remote.rest.problems import Problem
+from dome_mcp.remote.rest.receiving import also_fails
 from dome_mcp.remote.rest.repeating import nonce_of, require_json
 from dome_mcp.remote.rest.shapes import Labelled, address, example, stored
 from dome_mcp.services import jobs
@@ -50,7 +51,22 @@ class IngestJob(TypedDict):
     problem: NotRequired[Problem]
 
 
-def request_body() -> dict[str, Any]:
+def ingest_answers() -> dict[str, Any]:
+    """What the route of an ingest may answer and takes, as FastAPI's decorator is told it."""
+    is_known = "It was there, or has been brought up to date."
+    is_job = "Accepted as a job, which `Location` tells of."
+    return {
+        "status_code": 201,
+        "response_model": Stored,
+        "responses": {
+            200: {"model": Stored, "description": is_known},
+            202: {"model": IngestJob, "description": is_job},
+        },
+        "openapi_extra": {"requestBody": _request_body(), "responses": also_fails(404)},
+    }
+
+
+def _request_body() -> dict[str, Any]:
     """The request body for OpenAPI, which cannot see what is read by hand."""
     labels = Labelled.model_json_schema()["properties"]
     form = {

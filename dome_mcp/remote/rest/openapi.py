@@ -106,7 +106,7 @@ def _complete(operation: Operation, method: str, route: APIRoute) -> None:
     operation["description"] = rest
     if scopes is not None:
         operation |= {"security": [{"bearer": []}], SCOPES_MEMBER: list(scopes)}
-    if method == "post" and is_write:
+    if method == "post" and scopes is not None:
         operation.setdefault("parameters", []).append(_KEY_PARAMETER)
     responses = operation["responses"]
     if MEDIA_TYPE not in responses.get("422", {}).get("content", {}):

@@ -47,8 +47,9 @@ class DomeRoute(APIRoute):
     """A route that checks the caller's scopes and the body's type before it reads the body, and
     whose POST requests may be repeated.
 
-    What a request that carries an Idempotency-Key gets is kept, and its repetition gets the same;
-    a refusal is not kept, since nothing was written.
+    What a request that carries an Idempotency-Key gets is kept, and its repetition gets the same.
+    A refusal is not kept, since nothing was written; nor is a stream, which is made again, and
+    writes what it wrote before.
     """
 
     def get_route_handler(self) -> Handler:
@@ -57,9 +58,7 @@ class DomeRoute(APIRoute):
         scopes = needed_scopes(self)
         field = self.body_field
         takes_json = field is not None and not isinstance(field.field_info, Form)
-        may_repeat = "POST" in (self.methods or ()) and any(
-            ":write" in scope for scope in scopes or ()
-        )
+        may_repeat = "POST" in (self.methods or ()) and scopes is not None
 
         async def checked(request: Request) -> Response:
             if scopes is not None:

@@ -9,9 +9,10 @@ import anyio.lowlevel
 import pytest
 
 from dome_mcp.core.access import SCOPES
-from dome_mcp.core.links import sign
+from dome_mcp.core.links import LinkVerb, sign
 from dome_mcp.core.ports import Ports, Row, Statement
 from dome_mcp.link_pages import link_secret
+from dome_mcp.services.reminders import NewReminder, create_reminder
 from dome_mcp.store.notes import to_int
 from tests.companion_workers.api.conftest import OWNER, WorkerAgenda, WorkerApi
 from tests.companion_workers.conftest import PUBLIC_URL
@@ -35,6 +36,20 @@ async def audited(ports: Ports, count: int) -> list[Row]:
         rows = await ports.database.query(Statement(AUDITED))
         if len(rows) >= count:
             return list(rows)
+
+
+async def link_to(ports: Ports, action: LinkVerb, reminder_id: str) -> str:
+    """The path of a link of the one notice there is."""
+    (row,) = await ports.database.query(Statement("SELECT due_at_ms FROM firings"))
+    token = sign(
+        await link_secret(ports.database),
+        action,
+        user_id=OWNER,
+        reminder_id=reminder_id,
+        due_at_ms=to_int(row["due_at_ms"]),
+        expires_at=datetime.now(UTC) + timedelta(days=1),
+    )
+    return f"/link/{token}"
 
 
 async def test_whoever_has_no_token_or_a_wrong_one_is_told_how_to_get_in(api: WorkerApi):
@@ -171,22 +186,14 @@ async def test_the_link_of_a_notice_shows_what_it_does_and_does_it_when_pressed(
     asked = {"text": "Call Ada", "at": "+5m"}
     reminder = (await api.post("/api/reminders", json=asked)).json()["reminder"]
     assert await agenda.fire(minutes=6) == 1
-    (row,) = await ports.database.query(Statement("SELECT due_at_ms FROM firings"))
-    token = sign(
-        await link_secret(ports.database),
-        "done",
-        user_id=OWNER,
-        reminder_id=reminder["reminder_id"],
-        due_at_ms=to_int(row["due_at_ms"]),
-        expires_at=datetime.now(UTC) + timedelta(days=1),
-    )
+    link = await link_to(ports, "done", reminder["reminder_id"])
     browser = api.unknown()
-    shown = await browser.get(f"/link/{token}")
+    shown = await browser.get(link)
     assert "Call Ada" in shown.text
     assert len((await api.get("/api/inbox")).json()["inbox"]) == 1
-    assert (await browser.post(f"/link/{token}")).status_code == 200
+    assert (await browser.post(link)).status_code == 200
     assert (await api.get("/api/inbox")).json()["inbox"] == []
-    assert (await browser.post(f"/link/{token[:-2]}xx")).status_code == 403
+    assert (await browser.post(f"{link[:-2]}xx")).status_code == 403
 
 
 async def test_a_reminder_that_was_set_here_fires_at_its_second_without_a_cron(
@@ -201,6 +208,36 @@ async def test_a_reminder_that_was_set_here_fires_at_its_second_without_a_cron(
         await anyio.lowlevel.checkpoint()
     assert sink.posted[0].json["text"] == "Tea"
     assert sink.posted[0].json["actions"][0]["url"].startswith(f"{PUBLIC_URL}/link/")
+
+
+async def test_a_link_that_is_pressed_sets_the_clock_of_its_user(
+    api: WorkerApi, ports: Ports, agenda: WorkerAgenda, sink: WebhookSink
+):
+    hook = {"name": "hook", "kind": "webhook", "address": sink.url(), "allow_private": True}
+    assert (await api.post("/api/channels", json=hook)).status_code == 201
+    asked = {"text": "Call Ada", "at": "+5m", "channels": ["hook"]}
+    reminder = (await api.post("/api/reminders", json=asked)).json()["reminder"]
+    assert await agenda.fire(minutes=6) == 1
+    link = await link_to(ports, "snooze", reminder["reminder_id"])
+    # Of this one no clock was told, and no cron runs.
+    new = NewReminder(text="Tea", at="+1h", channels=("hook",))
+    before = datetime.now(UTC) + timedelta(seconds=3) - timedelta(hours=1)
+    await create_reminder(new, ports, user_id=OWNER, now=before, zone="UTC")
+    assert (await api.unknown().post(link)).status_code == 200
+    while not any(posted.json["text"] == "Tea" for posted in sink.posted):
+        await anyio.lowlevel.checkpoint()
+
+
+async def test_what_was_asked_is_remembered_beside_the_rows_and_goes_with_its_user(
+    api: WorkerApi, ports: Ports
+):
+    ann = api.as_("ann", *SCOPES)
+    await ann.post("/api/chat", json={"question": "Who painted the ceiling?"})
+    assert len((await ann.get("/api/sessions")).json()["sessions"]) == 1
+    assert await ports.database.query(Statement("SELECT * FROM exchanges")) == []
+    await ports.database.query(Statement("DELETE FROM users WHERE user_id = 'ann'"))
+    again = api.as_("ann", *SCOPES)
+    assert (await again.get("/api/sessions")).json() == {"sessions": []}
 
 
 async def test_a_long_note_is_found_by_words_at_once_and_gets_its_vectors_from_the_ingest_worker(

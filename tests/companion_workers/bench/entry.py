@@ -58,10 +58,11 @@ class Models:
         said = [Turn(*each) for each in turns]
         return asdict(await self._language_model.complete(said, max_tokens=max_tokens))
 
-    async def stream(self, turns: list[tuple[Any, str]], max_tokens: int) -> list[str]:
+    async def stream(self, turns: list[tuple[Any, str]], max_tokens: int) -> list[dict[str, Any]]:
         """The pieces, when all have come."""
         said = [Turn(*each) for each in turns]
-        return [each async for each in self._language_model.stream(said, max_tokens=max_tokens)]
+        pieces = self._language_model.stream(said, max_tokens=max_tokens)
+        return [asdict(each) async for each in pieces]
 
 
 class Vectors:

@@ -1,6 +1,6 @@
 """Asking: the answer as it comes, its sources, and what goes wrong on the way."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,14 +34,14 @@ class HaltingModel:
 
     async def stream(
         self, turns: Sequence[Turn], *, max_tokens: int, temperature: float = 0.0
-    ) -> AsyncIterator[str]:
-        yield FIRST
+    ) -> AsyncGenerator[Completion]:
+        yield Completion(FIRST)
         try:
             await self.goes_on.wait()
         except anyio.get_cancelled_exc_class():
             self.has_been_left.set()
             raise
-        yield SECOND
+        yield Completion(SECOND)
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ async def test_the_listing_is_the_callers_own_and_masked(api: Api, sink: Webhook
             "is_default": True,
             "allow_private": True,
             "last_error": None,
+            "digest": None,
         }
     ]
     assert (await api.as_("ann", "tasks:read").get("/api/channels")).json() == {"channels": []}
@@ -207,3 +208,30 @@ async def test_a_channel_that_cannot_work_is_refused_without_repeating_its_addre
     problem_in(refused, 422, "invalid-input")
     assert "pass-w0rd" not in refused.text
     assert "1.1.1.1" not in refused.text
+
+
+async def test_a_channel_sends_a_digest_at_the_time_that_was_asked_for_until_it_is_turned_off(
+    api: Api, sink: WebhookSink
+):
+    async def listed() -> object:
+        return (await api.get("/api/channels")).json()["channels"][0]["digest"]
+
+    added = await api.post("/api/channels", json=hook(sink, digest="7:30"))
+    assert (added.json()["digest"], await listed()) == ("07:30", "07:30")
+    moved = await api.put("/api/channels/hook/digest", json={"at": "19:00"})
+    assert (moved.json(), await listed()) == ({"name": "hook", "digest": "19:00"}, "19:00")
+    ended = await api.put("/api/channels/hook/digest", json={"at": None})
+    assert (ended.json(), await listed()) == ({"name": "hook", "digest": None}, None)
+
+
+async def test_a_digest_is_asked_of_ones_own_channel_at_a_time_of_day(api: Api, sink: WebhookSink):
+    problem_in(await api.post("/api/channels", json=hook(sink, digest="x")), 422, "invalid-input")
+    assert (await api.get("/api/channels")).json() == {"channels": []}
+    await api.post("/api/channels", json=hook(sink))
+    late = await api.put("/api/channels/hook/digest", json={"at": "25:00"})
+    problem_in(late, 422, "invalid-input")
+    ann = api.as_("ann", "tasks:write")
+    theirs = await ann.put("/api/channels/hook/digest", json={"at": "07:30"})
+    problem_in(theirs, 404, "not-found")
+    on_my_desktop = await ann.put("/api/channels/desktop/digest", json={"at": "07:30"})
+    problem_in(on_my_desktop, 403, "insufficient-scope")

@@ -36,6 +36,7 @@ REPLAYED = "idempotent-replayed"
 
 NOTE = {"text": LISBON}
 IN_AN_HOUR = {"text": "Call Anna", "at": "+1h"}
+QUESTION = {"question": "When does the flight leave?"}
 TASK = {"description": "Pack", "due": "+2d", "remind": ["-1h"]}
 
 
@@ -91,6 +92,34 @@ async def test_an_answer_is_kept_from_a_token_that_may_not_ask(api: Api):
     reader = api.as_("me", "notes:read")
     response = await reader.post("/api/notes", json=NOTE, headers=KEY)
     problem_in(response, 403, "insufficient-scope")
+
+
+async def test_a_repeated_question_gets_the_answer_of_the_first_and_was_asked_once(api: Api):
+    await api.post("/api/notes", json=NOTE)
+    first = await api.post("/api/chat", json=QUESTION, headers=KEY)
+    again = await api.post("/api/chat", json=QUESTION, headers=KEY)
+    assert first.json()["answered"]
+    assert (again.content, again.headers[REPLAYED]) == (first.content, "true")
+    (session,) = (await api.get("/api/sessions")).json()["sessions"]
+    assert session["exchanges"] == 1
+
+
+async def test_a_repeated_stream_is_made_again_and_was_asked_once(api: Api):
+    await api.post("/api/notes", json=NOTE)
+    asked = QUESTION | {"stream": True}
+    for _ in range(2):
+        response = await api.post("/api/chat", json=asked, headers=KEY)
+        assert ("gate twelve" in response.text, REPLAYED in response.headers) == (True, False)
+    (session,) = (await api.get("/api/sessions")).json()["sessions"]
+    assert session["exchanges"] == 1
+
+
+async def test_what_was_answered_from_a_note_is_not_told_again_when_the_note_is_gone(api: Api):
+    note_id = (await api.post("/api/notes", json=NOTE)).json()["note_id"]
+    assert "twelve" in (await api.post("/api/chat", json=QUESTION, headers=KEY)).text
+    await api.delete(f"/api/notes/{note_id}", headers={"If-Match": "*"})
+    again = await api.post("/api/chat", json=QUESTION, headers=KEY)
+    assert ("twelve" in again.text, REPLAYED in again.headers) == (False, False)
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "é"])

@@ -147,7 +147,12 @@ class WorkersAiSimulator:
         def respond() -> httpx.Response:
             text = self.say(body["messages"])
             return openai_answer(
-                text, model=model, is_streamed=body.get("stream", False), ends=self.ends
+                text,
+                model=model,
+                is_streamed=body.get("stream", False),
+                # Cloudflare's own count unasked.
+                is_counted=model not in OTHER_PROVIDERS or "stream_options" in body,
+                ends=self.ends,
             )
 
         gateway_id = request.headers.get("cf-aig-gateway-id")
@@ -196,7 +201,8 @@ def _check_chat(body: Mapping[str, Any]) -> None:
     model = body["model"]
     is_ours = model not in OTHER_PROVIDERS
     extra = {"chat_template_kwargs"} if model in THINKING_MODELS else set[str]()
-    _refuse_unknown(body, CHAT_FIELDS | extra)
+    theirs = set[str]() if is_ours else {"stream_options"}
+    _refuse_unknown(body, CHAT_FIELDS | extra | theirs)
     if not is_ours and {"max_tokens", "temperature"} & body.keys():
         raise Invalid("Unsupported parameter")
     if not body["messages"] or not all(

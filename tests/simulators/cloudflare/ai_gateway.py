@@ -116,7 +116,11 @@ class GatewayHost:
         for name in sorted({"max_tokens", "temperature"} & body.keys()):
             return _openai_error(400, "unsupported_parameter", f"Unsupported parameter: {name!r}")
         return openai_answer(
-            self.say(body), model=body["model"], is_streamed=body["stream"], ends=self.ends
+            self.say(body),
+            model=body["model"],
+            is_streamed=body["stream"],
+            is_counted="stream_options" in body,
+            ends=self.ends,
         )
 
     def _as_anthropic(self, request: httpx.Request) -> httpx.Response:

@@ -32,10 +32,11 @@ class InChunks(httpx.AsyncByteStream):
 
 
 def openai_answer(
-    text: str, *, model: str, is_streamed: bool, ends: Break | None
+    text: str, *, model: str, is_streamed: bool, is_counted: bool, ends: Break | None
 ) -> httpx.Response:
+    """`is_counted`: a stream has its counts too; an answer in one piece always has."""
     if is_streamed:
-        return _streamed(_openai_events(text, ends))
+        return _streamed(_openai_events(text, ends, is_counted=is_counted))
     return httpx.Response(
         200,
         json={
@@ -77,7 +78,7 @@ def anthropic_answer(
     )
 
 
-def _openai_events(text: str, ends: Break | None) -> list[str]:
+def _openai_events(text: str, ends: Break | None, *, is_counted: bool) -> list[str]:
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += ({"content": piece} for piece in _pieces(text))
     lines = [_data(_openai_event(delta, None)) for delta in deltas]
@@ -86,7 +87,8 @@ def _openai_events(text: str, ends: Break | None) -> list[str]:
     if ends is None:
         usage = {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": ANSWER_TOKENS}
         lines.append(_data(_openai_event({}, "stop")))
-        lines.append(_data({"choices": [], "usage": usage}))
+        if is_counted:
+            lines.append(_data({"choices": [], "usage": usage}))
         lines.append("data: [DONE]")
     return [": keep-alive", *lines]
 
@@ -96,8 +98,9 @@ def _openai_event(delta: dict[str, Any], finish_reason: str | None) -> dict[str,
 
 
 def _anthropic_events(text: str, ends: Break | None) -> list[str]:
+    begun = {"input_tokens": PROMPT_TOKENS, "output_tokens": 1}
     events: list[dict[str, Any]] = [
-        {"type": "message_start", "message": {"role": "assistant", "content": []}},
+        {"type": "message_start", "message": {"role": "assistant", "content": [], "usage": begun}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "ping"},
         {"type": "content_block_delta", "index": 0, "delta": _thought()},
@@ -111,7 +114,11 @@ def _anthropic_events(text: str, ends: Break | None) -> list[str]:
     if ends is None:
         events += [
             {"type": "content_block_stop", "index": 0},
-            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+            {
+                "type": "message_delta",
+                "delta": {"stop_reason": "end_turn"},
+                "usage": {"output_tokens": ANSWER_TOKENS},
+            },
             {"type": "message_stop"},
         ]
     return [f"event: {event['type']}\n{_data(event)}" for event in events]

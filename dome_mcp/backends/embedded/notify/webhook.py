@@ -52,7 +52,7 @@ def signature(content: bytes, secret: str, *, at: datetime) -> str:
 
 def _message(notice: Notice, idempotency_key: str) -> dict[str, object]:
     return {
-        "type": "reminder",
+        "type": notice.kind,
         "id": idempotency_key,
         "reminder_id": notice.reminder_id,
         "text": plain(notice.text),
