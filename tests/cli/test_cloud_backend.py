@@ -71,6 +71,7 @@ def test_the_access_key_of_the_bucket_comes_from_the_token(
 
 def test_a_model_of_workers_ai_answers_through_the_gateway(cli: Cli, cloud: SimulatedCloud) -> None:
     models = {"DOME_LLM_MODEL": "@cf/zai-org/glm-4.7-flash", "DOME_AI_GATEWAY": "private"}
+    cloud.ai.say = lambda _: "Tomatoes need sun. [1]"
     cli("ingest", "--jsonl", "-", stdin=LINES, **cloud.settings, **models)
     ran = cli("ask", "Who needs sun?", "--json", **cloud.settings, **models)
     assert ran.json["model"] == "@cf/zai-org/glm-4.7-flash"

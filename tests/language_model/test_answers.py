@@ -53,7 +53,7 @@ def check_answer(answered: dict[str, Any], texts: Sequence[str]) -> None:
 async def test_the_stdio_server_answers_with_the_model_and_quotes_what_stands_there(
     language_model: RunningModel, tmp_path: Path
 ) -> None:
-    env = environment(tmp_path, **language_model.environment, **SHORT)
+    env = environment(tmp_path, **{**language_model.environment, **SHORT})
     server = StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], env=env)
     with anyio.fail_after(PATIENCE_SECONDS):
         async with Client(server) as client:

@@ -35,11 +35,10 @@ def checked(cli: Cli, **settings: str) -> dict[str, tuple[str, str]]:
 def test_a_model_that_answers_is_told_with_its_speed_and_context(
     language_model: RunningModel, cli: Cli
 ) -> None:
-    enough = str(language_model.context_tokens)
-    found = checked(cli, **language_model.environment, DOME_LLM_CONTEXT_TOKENS=enough)
+    found = checked(cli, **language_model.environment)
     assert [level for level, _ in found.values()] == ["ok", "ok"]
     assert f"{language_model.model} answers in " in found["language model"][1]
-    assert f"reads {enough} tokens" in found["language model's server"][1]
+    assert f"reads {language_model.context_tokens} tokens" in found["language model's server"][1]
 
 
 def test_a_model_that_the_server_does_not_list_is_told_with_those_it_does(
@@ -56,7 +55,8 @@ def test_a_model_that_the_server_does_not_list_is_told_with_those_it_does(
 async def test_a_server_that_reads_less_than_dome_sends_is_told_with_what_to_set(
     locked_model: RunningModel, tmp_path: Path
 ) -> None:
-    settings = load({"DOME_HOME": str(tmp_path), **locked_model.environment})
+    more = {"DOME_HOME": str(tmp_path), "DOME_LLM_CONTEXT_TOKENS": "8192"}
+    settings = load({**locked_model.environment, **more})
     (finding,) = await check_model_server(settings)
     assert finding.level == "warning"
     assert "DOME_LLM_CONTEXT_TOKENS=1024" in finding.hint

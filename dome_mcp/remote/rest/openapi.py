@@ -131,6 +131,8 @@ def _failures(operation: Operation, *, is_write: bool) -> set[int]:
     if is_write:
         failures |= _OF_A_WRITE
     for parameter in parameters:
+        if parameter["name"] == "Idempotency-Key":
+            failures.add(409)
         if parameter["name"] == "If-Match":
             failures |= {412, 428} if parameter["required"] else {412}
     return failures

@@ -82,7 +82,7 @@ def test_a_write_may_carry_a_key_and_a_change_says_what_it_is_made_to(document: 
         return {each["name"]: each["required"] for each in parameters if each["in"] == "header"}
 
     assert headers("/notes", "post") == {"Idempotency-Key": False}
-    assert headers("/chat", "post") == {}
+    assert headers("/chat", "post") == {"Idempotency-Key": False}
     assert headers("/notes/{note_id}", "patch") == {"If-Match": True}
     assert headers("/notes/{note_id}", "delete") == {"If-Match": False, "Prefer": False}
 
