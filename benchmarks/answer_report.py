@@ -23,6 +23,8 @@ def report(found: Sequence[Outcome]) -> None:
         recall = sum(one.asked.proved(one.answer.passages[:depth]) for one in answerable)
         _print(f"retrieval recall at {depth}", _share(recall, len(answerable)))
     _print_cited("citation", found, [one.answer.citations for one in found])
+    passages = [is_right for one in found for is_right in one.right_passages]
+    _print("cited passage right", _share(sum(passages), len(passages)))
     _print_cited("top passage", found, [one.top for one in found])
     _print_abstention(found, unanswerable)
     _print("all as it should be", _share(sum(one.is_as_it_should_be for one in found), len(found)))

@@ -126,6 +126,14 @@ class Outcome:
         return self.asked.right(self.answer.citations)
 
     @property
+    def right_passages(self) -> list[bool]:
+        """For each citation, whether the passage that it quotes from holds what proves an answer,
+        be it in the quotation or not."""
+        passages = {passage.chunk_id: passage for passage in self.answer.passages}
+        cited = [passages.get(one.chunk_id, one) for one in self.answer.citations]
+        return self.asked.right(cited)
+
+    @property
     def is_as_it_should_be(self) -> bool:
         if not self.asked.parts:
             return not self.answer.answered

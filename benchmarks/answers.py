@@ -10,9 +10,10 @@ form is in `benchmarks.answer_sets`, and prints figures. With `--locomo` the not
 dialogues instead, and what is to be cited are the turns that a question was judged by.
 
 Recall of retrieval is the share of what was asked whose proof is in the first passage, or in the
-first eight. A citation is right when it proves an answer and stands where the proof does; one
-under a question without an answer is wrong. The same is counted of citing the best passage that a
-search finds, which is what an answer has to be better than.
+first eight. A citation is right when its quotation proves an answer and stands where the proof
+does; one under a question without an answer is wrong. `cited passage right` counts a citation whose
+passage holds the proof, be it in the quotation or not. The same is counted of citing the best
+passage that a search finds, which is what an answer has to be better than.
 
 The figures should hardly depend on the embedding model. `--model` is the folder of another one, and
 `--squeezed` distorts the one there is, so that its cosines lie between 0.6 and 1 as those of bge

@@ -98,6 +98,12 @@ _ASKS: tuple[tuple[AnswerKind, re.Pattern[str]], ...] = (
     ),
 )
 
+# They open clauses as well: "What is due when the tenant leaves?" asks for no time.
+_CLAUSE_WORDS = frozenset(("when", "where", "wo", "quand", "quando", "cuando", "donde", "dove"))
+_QUESTION_WORD = re.compile(
+    r"\b(what|which|who|whom|whose|how|why|was|welche[mnrs]?|wer|wem|wen|wessen|wie|warum)\b"
+)
+
 _NUMBER = (
     r"(\d|[一二三四五六七八九十百千万]"
     r"|\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|hundred|thousand"
@@ -113,7 +119,7 @@ _SHOWS: dict[AnswerKind, re.Pattern[str]] = {
     ),
     AnswerKind.AGE: re.compile(
         rf"{_NUMBER}[ -]*(years?|yrs?|months?|weeks?|jahre?|monate?|ans|anos)\b"
-        r"|\b(born|turns|turned|birthday|geboren|geb|nee?)\b|歳|岁"
+        r"|\b(born|turns|turned|birthday|geboren|geb|nee?)\b|\b(age|alter): \d|歳|岁|年齢|年龄"
     ),
     AnswerKind.WEIGHT: re.compile(
         rf"{_NUMBER}\s*(kg|g|kilos?|grams?|gramm|lbs?|pounds?|oz|t|tons?|tonnen)\b"
@@ -137,7 +143,7 @@ _SHOWS: dict[AnswerKind, re.Pattern[str]] = {
     ),
     AnswerKind.PLACE: re.compile(
         r"\b(in|at|on|near|from|to|under|behind|beside|next to|inside|im|am|auf|bei|aus|nach"
-        r"|unter|neben|hinter|vor|dans|en|sur|chez|a)\b|[にでへ]|在|https?:"
+        r"|unter|neben|hinter|vor|dans|en|sur|chez|a)\b|[にでへ]|在|住所|地址|https?:"
     ),
 }
 
@@ -145,7 +151,16 @@ _SHOWS: dict[AnswerKind, re.Pattern[str]] = {
 def answer_kind(question: str) -> AnswerKind:
     """What the question word asks for."""
     folded = fold(question)
-    return next((kind for kind, asks in _ASKS if asks.search(folded)), AnswerKind.OTHER)
+    found = ((kind, asks.search(folded)) for kind, asks in _ASKS)
+    asked = (kind for kind, match in found if match and not _is_clause(folded, match))
+    return next(asked, AnswerKind.OTHER)
+
+
+def _is_clause(question: str, match: re.Match[str]) -> bool:
+    """Whether "when", "where" or "wo" opens a clause of something asked by another word."""
+    if match[0] not in _CLAUSE_WORDS:
+        return False
+    return _QUESTION_WORD.search(question, 0, match.start()) is not None
 
 
 def shown_at(kind: AnswerKind, text: str) -> int | None:

@@ -28,18 +28,23 @@ _MARK = re.compile(r"[\[［【](\s*\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*\s*)[\]］�
 def choose(supports: Sequence[Support]) -> list[Support]:
     """The confident ones among the best unit and those about as good, at most four.
 
-    `supports` come best first. No two of the chosen overlap, and a further one has as much of the
-    question in its own words as the first. Empty where none is confident.
+    `supports` come best first. No two of the chosen overlap, and a further one is as confident as
+    the first and has as much of the question in its own words: of two that look alike the second
+    is wrong more often than not. Empty where none is confident.
     """
     chosen: list[Support] = []
     for support in supports:
         if support.score < supports[0].score - _MARGIN or len(chosen) == _MOST_QUOTES:
             break
         is_new = not any(_overlap(support.unit, other.unit) for other in chosen)
-        says_as_much = not chosen or support.own >= max(chosen[0].own - _MARGIN, _MARGIN)
-        if is_new and says_as_much and support.is_confident:
+        if is_new and support.is_confident and (not chosen or _says_as_much(support, chosen[0])):
             chosen.append(support)
     return chosen
+
+
+def _says_as_much(further: Support, first: Support) -> bool:
+    is_as_sure = further.confidence >= first.confidence
+    return is_as_sure and further.own >= max(first.own - _MARGIN, _MARGIN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import pairwise
 
 from dome_mcp.core.model import Passage
+from dome_mcp.core.printed import is_label, printed_spans, row_headers
 from dome_mcp.core.sentences import sentence_spans
 
 _HEADING = re.compile(r"#{1,6}\s+(?P<body>.*?)\s*#*$", re.DOTALL)
@@ -24,10 +26,16 @@ _LEADERS = re.compile(r"\s\.$|(\. ?){5}")  # dots of a table of contents
 _PAGE_NUMBERS = re.compile(r"[^\W\d].*,\s*\d+(?:,\s*\d+)*\s*$")  # an entry of an index of words
 _SHORTEST_INDEX = 6
 """Lines; a short list of names and numbers may well be what was asked for."""
+_REFERS_BACK = re.compile(
+    r"(?:This|These|Such|In (?:this|that|these|those|such)|Dies\w*|In (?:dies|solch)\w+)\s"
+)
+_LONGEST_PAIR = 400
 _MARKUP = "#>*-_ "
 _STOPS = ".!。！"
 _LONGEST_LIST = 400
 """Characters; a longer list is quoted by item only."""
+_LONGEST_UNLED_LIST = 200
+"""Items that no line leads into are, where they are long, paragraphs that happen to be counted."""
 
 
 class UnitKind(StrEnum):
@@ -80,7 +88,8 @@ def evidence_units(passages: Sequence[Passage]) -> list[Unit]:
     for index, passage in enumerate(passages):
         if _is_index_of_words(passage.text):
             continue
-        for unit in units_of(passage.text, _place(passage)):
+        is_printed = passage.page is not None
+        for unit in units_of(passage.text, _place(passage), is_printed=is_printed):
             key = " ".join(unit.text.split()).casefold()
             if key in seen:
                 continue
@@ -100,26 +109,54 @@ def _is_index_of_words(text: str) -> bool:
 
 def _place(passage: Passage) -> str:
     """Title and heading; a title that is only how the text begins adds nothing to it."""
-    opening = " ".join(passage.text.split()).lstrip(_MARKUP)
-    title = "" if opening.startswith(passage.title.rstrip("…")) else passage.title
-    return "\n".join(filter(None, dict.fromkeys((title, passage.heading))))
+    first, _, rest = passage.text.strip().partition("\n")
+    is_line_of_its_own = bool(rest) and first.lstrip(_MARKUP) == passage.title
+    is_opening = _flat(passage.text).startswith(passage.title.rstrip("…"))
+    states_something = passage.title.endswith(tuple(_STOPS))
+    is_known = is_opening and (states_something or not is_line_of_its_own)
+    return "\n".join(
+        filter(None, dict.fromkeys(("" if is_known else passage.title, passage.heading)))
+    )
 
 
-def units_of(text: str, frame: str = "") -> list[Unit]:
-    """The units of one text that stands under `frame`, with their neighbours filled in."""
-    framed = _framed(_labelled(_classified(text), text), frame)
+def _flat(text: str) -> str:
+    return " ".join(text.split()).lstrip(_MARKUP)
+
+
+def units_of(text: str, frame: str = "", *, is_printed: bool = False) -> list[Unit]:
+    """The units of one text that stands under `frame`, with their neighbours filled in.
+
+    `is_printed` says that it is from a page, whose lines mean more (`core.printed`).
+    """
+    classified = _classified(text, printed_spans(text) if is_printed else sentence_spans(text))
+    if is_printed:
+        classified = _with_printed_rows(classified)
+    framed = _framed(_labelled(classified, text), frame, is_printed=is_printed)
     units = [replace(unit, nearby=_nearby(framed, at)) for at, unit in enumerate(framed)]
-    return units + _whole_lists(framed, text)
+    return _with_antecedents(units, text) + _whole_lists(framed, text)
+
+
+def _with_antecedents(units: Sequence[Unit], text: str) -> list[Unit]:
+    """The units, a sentence that refers back ("In this case …") with the one that it refers to."""
+    whole = list(units[:1])
+    for one, other in pairwise(units):
+        are_sentences = one.kind is other.kind is UnitKind.SENTENCE and one.text[-1] in _STOPS
+        is_near = other.end - one.start <= _LONGEST_PAIR
+        if are_sentences and is_near and _REFERS_BACK.match(other.text):
+            whole.append(replace(other, start=one.start, text=text[one.start : other.end]))
+        else:
+            whole.append(other)
+    return whole
 
 
 def _nearby(units: Sequence[Unit], at: int) -> str:
     return "\n".join(unit.text for unit in (*units[max(0, at - 1) : at], *units[at + 1 : at + 2]))
 
 
-def _classified(text: str) -> list[Unit]:
-    """The sentence spans of the text without their list, heading and table marks."""
+def _classified(text: str, spans: Iterable[tuple[int, int]]) -> list[Unit]:
+    """The spans of the text without their list, heading and table marks."""
     units: list[Unit] = []
-    for start, end in sentence_spans(text):
+    for start, end in spans:
         raw = text[start:end]
         kind, body = UnitKind.SENTENCE, (0, len(raw))
         for candidate, pattern in _PATTERNS:
@@ -128,6 +165,20 @@ def _classified(text: str) -> list[Unit]:
                 break
         units.append(Unit(0, start + body[0], start + body[1], raw[body[0] : body[1]], kind))
     return units
+
+
+def _with_printed_rows(units: Sequence[Unit]) -> list[Unit]:
+    """The units, of which lines that are rows of a table are so, and the line above a heading."""
+    headers = row_headers([unit.text for unit in units])
+    marked: list[Unit] = []
+    for at, unit in enumerate(units):
+        if at in headers:
+            marked.append(replace(unit, kind=UnitKind.ROW, header=headers[at]))
+        elif headers.get(at + 1):
+            marked.append(replace(unit, kind=UnitKind.HEADING))
+        else:
+            marked.append(unit)
+    return marked
 
 
 def _labelled(units: Iterable[Unit], text: str) -> Iterator[Unit]:
@@ -145,25 +196,29 @@ def _labelled(units: Iterable[Unit], text: str) -> Iterator[Unit]:
         end = unit.end
 
 
-def _framed(units: Iterable[Unit], frame: str) -> list[Unit]:
+def _framed(units: Iterable[Unit], frame: str, *, is_printed: bool) -> list[Unit]:
     """The units with what they stand under; rules and table separators fall out."""
     framed: list[Unit] = []
     outer = frame.split("\n")
-    heading = lead = asked = header = ""
+    heading = name = lead = asked = header = ""
     for unit in units:
-        if unit.kind is not UnitKind.ROW:
-            header = ""
+        if unit.kind is not UnitKind.ROW or unit.header:
+            header = unit.header
         elif _is_separator(unit) and framed and not header:
             header = framed[-1].text
             framed[-1] = replace(framed[-1], kind=UnitKind.HEADING)
         if _RULE.fullmatch(unit.text) or _LEADERS.search(unit.text):
             continue
-        if unit.kind is UnitKind.HEADING:
-            heading, lead = unit.text, ""
+        is_number = is_printed and is_label(unit.text)
+        if is_number:
+            # "Definition 20" says nothing of what it numbers, "Satz 1.1 (Heine-Borel)" does.
+            name, lead = unit.text if "(" in unit.text else "", ""
+        elif unit.kind is UnitKind.HEADING:
+            heading, name, lead = unit.text, "", ""
         elif unit.kind is UnitKind.SENTENCE:
             lead = ""
-        over = dict.fromkeys(filter(None, (*outer, heading, lead, asked, header, unit.frame)))
-        kind = UnitKind.HEADING if unit.text in over else unit.kind
+        over = dict.fromkeys(filter(None, (*outer, heading, name, lead, asked, header, unit.frame)))
+        kind = UnitKind.HEADING if unit.text in over or is_number else unit.kind
         over.pop(unit.text, None)
         framed.append(replace(unit, kind=kind, frame="\n".join(over), header=header))
         if kind is UnitKind.SENTENCE and unit.text.endswith((":", "：")):
@@ -187,7 +242,7 @@ def _whole_lists(units: Sequence[Unit], text: str) -> list[Unit]:
         if last - first > 1:
             leads = first > 0 and units[first - 1].text.endswith((":", "："))
             head, tail = units[first - leads], units[last - 1]
-            if tail.end - head.start <= _LONGEST_LIST:
+            if tail.end - head.start <= (_LONGEST_LIST if leads else _LONGEST_UNLED_LIST):
                 quote = text[head.start : tail.end]
                 lists.append(Unit(0, head.start, tail.end, quote, UnitKind.LIST, head.frame))
         first = last + 1

@@ -16,7 +16,8 @@ _FRAME = frozenset(
             "much many long far old tall heavy big often high deep mean means meaning called kind",
             "sort type tell know show find exactly happen happened happens take takes took place",
             "say said says dr mr mrs ms prof frau herr madame",
-            "viel viele vielen lange lang hoch gross weit alt oft schwer tief heisst bedeutet gibt",
+            "viel viele vielen lange lang hoch gross weit alt oft schwer tief gibt",
+            "heisst heissen bedeutet nennt genannt lautet versteht",
             "combien longtemps cuanto cuanta cuantos cuantas quanto quanta quanti hoeveel",
         )
     ).split()
@@ -31,12 +32,20 @@ _FRAMES_OF_KIND = {
     AnswerKind.WEIGHT: frozenset(("weigh", "weighs", "wiegt", "pese")),
 }
 """Words that say no more than the kind of answer does already."""
-_GERMAN_FUNCTION_WORDS = frozenset(("die", "muss", "soll", "kann", "hilft"))
+_GERMAN_FUNCTION_WORDS = frozenset(
+    " ".join(
+        (
+            "die den man hat war waren muss soll kann hilft wem wessen welchem welchen",
+            "woran worauf woraus wobei wodurch worin worum wovon wofür wozu wonach",
+        )
+    ).split()
+)
+"""Function words in German, and words with a meaning of their own elsewhere."""
 _GERMAN = frozenset(
     " ".join(
         (
             "ist sind wie wer wann welche welcher welches welchen warum wieso der das dem ein eine",
-            "einen hat haben wird wurde wurden für im zum zur gegen und mit von ich wir nach bei",
+            "einen haben wird wurde wurden für im zum zur gegen und mit von ich wir nach bei",
             "nicht auch auf sich dass durch über unter oder aber wenn sein seine ihr ihre vom beim",
             "laut sowie beträgt",
         )
@@ -48,17 +57,35 @@ _HIRAGANA = re.compile("[\u3041-\u309f]+")
 
 @dataclass(frozen=True, slots=True)
 class QuestionTerms:
-    """A question as evidence is compared with it: content words, each once, and kind of answer."""
+    """A question as evidence is compared with it: content words, each once, and kind of answer.
+
+    `named` are those of the stems that are a name, a number or, in German, a noun: what the
+    question is about, where a verb may be any other of the same sense.
+    """
 
     stems: tuple[str, ...]
     kind: AnswerKind
+    named: frozenset[str] = frozenset()
+    is_german: bool = False
+    """Whether all its nouns are among the named."""
 
 
 def question_terms(text: str) -> QuestionTerms:
     """The question's content words and kind; where it has nothing else, every word is content."""
     content = content_terms(text)
     stems = dict.fromkeys(term.stem for term in content or terms_of(text))
-    return QuestionTerms(tuple(stems), answer_kind(text))
+    words = [text[term.start : term.end] for term in terms_of(text)]
+    german = capitalises_nouns(words)
+    named = (term.stem for term in content if _is_named(term, text, words[0], german=german))
+    return QuestionTerms(tuple(stems), answer_kind(text), frozenset(named), german)
+
+
+def _is_named(term: Term, text: str, opening: str, *, german: bool) -> bool:
+    """Whether a word is a number, a noun of German, or written like a name elsewhere."""
+    word = text[term.start : term.end]
+    if term.is_number or german:
+        return term.is_number or term.is_capitalised
+    return is_name(word) and word != opening
 
 
 def content_terms(text: str) -> list[Term]:

@@ -7,8 +7,8 @@ close question and unit are in meaning (closeness.py), for the two err in differ
 without the figure that is asked for answers nothing, however alike it is.
 
 The weights started as a logistic fit over some 300 questions about personal notes and
-conversations, a third of them without an answer, and were rounded and set by hand from there.
-benchmarks/answers.py measures what they are worth.
+conversations, a third of them without an answer, and were rounded and set by hand from there, with
+130 more about documents. benchmarks/answers.py measures what they are worth.
 """
 
 import math
@@ -27,13 +27,14 @@ CONFIDENT_BY_WORDS = 0.55
 LEAST_CERTAIN = 0.3
 """Of what is quoted; below it so many other units are as good that it would be a guess."""
 
-_OWN, _FRAMED, _WIDE, _SIMILAR = 0.2, 0.2, 0.1, 0.4
+_OWN, _FRAMED, _WIDE, _NAMED, _PASSAGE, _SIMILAR = 0.2, 0.1, 0.05, 0.05, 0.2, 0.4
 _KIND_SHOWN = 0.15
 _LATER_PASSAGE = 0.1
 _HEADING = 0.1
 _HEADING_ALONE = 0.25
 _FURTHEST_PASSAGE = 8
-_COVERAGE_SHARE = 0.45
+_WIDE_SHARE, _PASSAGE_SHARE, _SIMILAR_SHARE = 0.3, 0.15, 0.55
+_NUMBER_MISSING = 0.15
 _KIND_MISSING = 0.1
 _FIGURES = (AnswerKind.AGE, AnswerKind.WEIGHT, AnswerKind.MONEY, AnswerKind.QUANTITY)
 _MISSING = {
@@ -47,6 +48,9 @@ _CONFIDENCE, _LEAD, _BIAS = 4.2, 12.0, -3.7
 _LONGEST_LEAD = 0.2
 """A logistic fit over some 600 questions about documents and conversations."""
 _RAREST_WEIGHT, _COMMONEST_WEIGHT = 5.0, 0.3
+_PARAPHRASED_WEIGHT = 1.5
+"""At most, of a German verb or adjective that no unit has: another of the same sense will do. In
+other languages it cannot be told from a noun, without which nothing answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +59,19 @@ class Support:
 
     `similarity` is the closeness of question and unit, None where no model compared meanings.
 
-    `own`, `framed` and `wide` are the weighted shares of the question's words found in the unit,
-    in the unit or its frame, and in either or its neighbours.
+    `own`, `framed`, `wide` and `whole` are the weighted shares of the question's words found in the
+    unit, in the unit or its frame, in either or its neighbours, and anywhere in its passage;
+    `named` is that of its names alone, found as far as `wide`.
     """
 
     unit: Unit
     own: float
     framed: float
     wide: float
+    whole: float
+    named: float
+    lacks_number: bool
+    """Whether a number of the question is neither in it nor about it: other numbers are others."""
     shows_kind: bool | None
     """Whether it has the kind of thing asked for; None where that cannot be told."""
     kind_missing: float
@@ -72,8 +81,9 @@ class Support:
     @property
     def score(self) -> float:
         words = _OWN * self.own + _FRAMED * self.framed + _WIDE * self.wide
+        words += _NAMED * self.named + _PASSAGE * self.whole
         if self.similarity is None:
-            meaning = words * _SIMILAR / (_OWN + _FRAMED + _WIDE)
+            meaning = words * _SIMILAR / (_OWN + _FRAMED + _WIDE + _NAMED + _PASSAGE)
         else:
             meaning = _SIMILAR * self.similarity
         kind = _KIND_SHOWN * (0.5 if self.shows_kind is None else self.shows_kind)
@@ -85,9 +95,11 @@ class Support:
     def confidence(self) -> float:
         missing = self.kind_missing * (self.shows_kind is False)
         missing += _HEADING_ALONE * (self.unit.kind is UnitKind.HEADING)
+        missing += _NUMBER_MISSING * self.lacks_number
         if self.similarity is None:
             return self.framed - missing
-        return _COVERAGE_SHARE * self.wide + (1 - _COVERAGE_SHARE) * self.similarity - missing
+        words = _WIDE_SHARE * self.wide + _PASSAGE_SHARE * self.whole
+        return words + _SIMILAR_SHARE * self.similarity - missing
 
     @property
     def is_confident(self) -> bool:
@@ -98,24 +110,47 @@ class Support:
 def weigh(question: QuestionTerms, units: Sequence[Unit]) -> list[Support]:
     """The support by words alone of every unit that says something, best first."""
     own = [_found(question, unit.text) for unit in units]
-    weights = _word_weights(own)
-    supports: list[Support] = []
-    for unit, in_unit in zip(units, own, strict=True):
-        if not _says_something(question, unit):
-            continue
-        in_frame = _best(in_unit, _found(question, unit.frame))
-        in_reach = _best(in_frame, _found(question, unit.nearby))
-        supports.append(
-            Support(
-                unit,
-                own=_share(in_unit, weights),
-                framed=_share(in_frame, weights),
-                wide=_share(in_reach, weights),
-                shows_kind=shows_answer(question, f"{unit.text}\n{unit.header}"),
-                kind_missing=_MISSING.get(question.kind, _KIND_MISSING),
-            )
-        )
+    framed = [
+        _best(in_unit, _found(question, unit.frame))
+        for unit, in_unit in zip(units, own, strict=True)
+    ]
+    passages = _passages(units, framed)
+    weights = _word_weights(question, own)
+    supports = [
+        _support(question, unit, (in_unit, in_frame, passages[unit.passage]), weights)
+        for unit, in_unit, in_frame in zip(units, own, framed, strict=True)
+        if _says_something(question, unit)
+    ]
     return ranked(supports)
+
+
+def _support(
+    question: QuestionTerms,
+    unit: Unit,
+    found: tuple[Sequence[float], Sequence[float], Sequence[float]],
+    weights: Sequence[float],
+) -> Support:
+    """The support of a unit by what was `found` of each word in it, in its frame, its passage."""
+    in_unit, in_frame, in_passage = found
+    in_reach = _best(in_frame, _found(question, unit.nearby))
+    named = [
+        weight * (stem in question.named)
+        for stem, weight in zip(question.stems, weights, strict=True)
+    ]
+    return Support(
+        unit,
+        own=_share(in_unit, weights),
+        framed=_share(in_frame, weights),
+        wide=_share(in_reach, weights),
+        whole=_share(_best(in_reach, in_passage), weights),
+        named=_share(in_reach, named if any(named) else weights),
+        lacks_number=any(
+            stem in question.named and stem[0].isdigit() and not value
+            for stem, value in zip(question.stems, in_reach, strict=True)
+        ),
+        shows_kind=shows_answer(question, f"{unit.text}\n{unit.header}"),
+        kind_missing=_MISSING.get(question.kind, _KIND_MISSING),
+    )
 
 
 def with_similarity(supports: Sequence[Support], similarity: Sequence[float]) -> list[Support]:
@@ -147,6 +182,14 @@ def _found(question: QuestionTerms, text: str) -> list[float]:
     return [likeness(stem, stems) for stem in question.stems]
 
 
+def _passages(units: Sequence[Unit], found: Sequence[Sequence[float]]) -> dict[int, list[float]]:
+    """By passage, how well the best of its units has each word."""
+    best: dict[int, list[float]] = {}
+    for unit, values in zip(units, found, strict=True):
+        best[unit.passage] = _best(best.get(unit.passage, values), values)
+    return best
+
+
 def _best(one: Sequence[float], other: Sequence[float]) -> list[float]:
     return [max(pair) for pair in zip(one, other, strict=True)]
 
@@ -156,12 +199,19 @@ def _share(found: Sequence[float], weights: Sequence[float]) -> float:
     return sum(map(math.prod, zip(found, weights, strict=True))) / total if total else 0.0
 
 
-def _word_weights(found: Sequence[Sequence[float]]) -> list[float]:
-    """Inverse document frequency among the units; a word that no unit has weighs most."""
+def _word_weights(question: QuestionTerms, found: Sequence[Sequence[float]]) -> list[float]:
+    """Inverse document frequency among the units; a word that no unit has weighs most, unless it
+    may well be paraphrased."""
     count = len(found)
-    having = [sum(value > 0 for value in column) for column in zip(*found, strict=True)]
-    weights = (math.log(1 + (count - have + 0.5) / (have + 0.5)) for have in having)
-    return [min(max(weight, _COMMONEST_WEIGHT), _RAREST_WEIGHT) for weight in weights]
+    weights: list[float] = []
+    # Without units there are no columns, and nothing to weigh.
+    for stem, column in zip(question.stems, zip(*found, strict=True), strict=False):
+        have = sum(value > 0 for value in column)
+        weight = math.log(1 + (count - have + 0.5) / (have + 0.5))
+        can_be_paraphrased = question.is_german and stem not in question.named and not have
+        most = _PARAPHRASED_WEIGHT if can_be_paraphrased else _RAREST_WEIGHT
+        weights.append(min(max(weight, _COMMONEST_WEIGHT), most))
+    return weights
 
 
 def _says_something(question: QuestionTerms, unit: Unit) -> bool:

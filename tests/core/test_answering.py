@@ -161,6 +161,16 @@ def test_words_alone_do_not_carry_an_answer_against_its_meaning() -> None:
     assert choose(with_similarity(supports, [0.0] * len(supports))) == []
 
 
+def test_a_further_sentence_is_quoted_only_where_it_is_as_sure_as_the_first() -> None:
+    codes = [passage(f"The code of the door is {n}.", note_id=str(n)) for n in (7, 8)]
+    supports = weigh(question_terms("What is the code of the door?"), evidence_units(codes))
+    as_sure, less_sure = (
+        with_similarity(supports, [0.7, 0.7]),
+        with_similarity(supports, [0.7, 0.68]),
+    )
+    assert [len(choose(each)) for each in (as_sure, less_sure)] == [2, 1]
+
+
 def test_two_chosen_sentences_never_overlap() -> None:
     chosen = choose(weigh(question_terms("What is open: walls, hood?"), evidence_units([KITCHEN])))
     spans = sorted((one.unit.start, one.unit.end) for one in chosen)

@@ -47,6 +47,13 @@ def test_a_long_list_is_quoted_by_item_only() -> None:
     assert {one.kind for one in units_of(text)} == {UnitKind.ITEM}
 
 
+def test_counted_paragraphs_that_nothing_leads_into_are_no_list() -> None:
+    paragraph = "Whoever is the last to leave the house closes the windows, turns the lights off."
+    items = f"1. {paragraph}\n2. {paragraph}\n3. {paragraph}"
+    assert UnitKind.LIST not in {one.kind for one in units_of(items)}
+    assert UnitKind.LIST in {one.kind for one in units_of(f"We agreed:\n{items}")}
+
+
 @pytest.mark.parametrize(
     ("line", "quoted"),
     [
@@ -81,6 +88,18 @@ def test_a_title_that_only_repeats_how_the_text_begins_frames_nothing() -> None:
     assert {one.frame for one in evidence_units([note])} == {""}
 
 
+def test_a_title_that_is_the_first_line_frames_the_lines_below_it() -> None:
+    text = "The Crazy Ones\nOctober 14, 1998"
+    title, date = evidence_units([passage(text, title="The Crazy Ones")])
+    assert (title.kind, title.frame) == (UnitKind.HEADING, "")
+    assert date.frame == "The Crazy Ones"
+
+
+def test_a_first_sentence_that_serves_as_title_frames_nothing() -> None:
+    text = "Ada moved in May.\nShe likes it."
+    assert {one.frame for one in evidence_units([passage(text, title="Ada moved in May.")])} == {""}
+
+
 def test_a_line_of_a_table_of_contents_is_no_unit() -> None:
     units = units_of("3.2 Groups . . . . . . . . 47\n3.3 Rings .......... 51\n")
     assert not any("Groups" in one.text or "Rings" in one.text for one in units)
@@ -107,6 +126,33 @@ def test_a_short_list_of_names_and_numbers_is_evidence() -> None:
 def test_dates_at_the_ends_of_lines_make_no_index() -> None:
     lines = [f"{month} 3, 2026 the meter read {number}." for number, month in enumerate("ABCDEF")]
     assert evidence_units([passage("\n".join(lines))]) != []
+
+
+def test_a_sentence_that_refers_back_is_quoted_with_the_one_before_it() -> None:
+    text = "On level 4 the model changes. In this case the larger one is chosen. It costs more."
+    assert [one.text for one in units_of(text)] == [
+        "On level 4 the model changes.",
+        "On level 4 the model changes. In this case the larger one is chosen.",
+        "It costs more.",
+    ]
+
+
+def test_a_paragraph_that_refers_back_is_quoted_with_the_end_of_the_one_before_it() -> None:
+    text = "The model changes.\n\nThis time the larger one is chosen."
+    assert [one.text for one in units_of(text)] == ["The model changes.", text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{'Long ' * 90}. This is short.",
+        "## A title.\nThis is below it.",
+    ],
+)
+def test_what_refers_to_a_long_sentence_or_a_heading_stands_alone(
+    text: str,
+) -> None:
+    assert units_of(text)[-1].text.startswith("This is")
 
 
 def test_a_later_sentence_of_a_line_stands_under_the_label_of_the_line() -> None:

@@ -29,6 +29,9 @@ from dome_mcp.core.terms import stem
         ("What is a generator?", AnswerKind.DEFINITION),
         ("Was ist eine Mannigfaltigkeit?", AnswerKind.DEFINITION),
         ("What is still open for the kitchen?", AnswerKind.OTHER),
+        ("What is due when the tenant leaves?", AnswerKind.OTHER),
+        ("Welches Blatt liegt dort, wo der Kasten steht?", AnswerKind.OTHER),
+        ("Since when and where does she live?", AnswerKind.TIME),
     ],
 )
 def test_the_question_word_tells_the_kind_of_answer(question: str, kind: AnswerKind) -> None:
@@ -54,6 +57,18 @@ def test_german_die_is_a_frame_and_english_die_is_a_subject() -> None:
     assert "die" in question_terms("Did the old cactus die?").stems
 
 
+def test_words_that_frame_a_german_question_are_a_subject_elsewhere() -> None:
+    stems = question_terms("Woran hat man gemerkt, dass der Filter voll ist?").stems
+    assert stems == (stem("gemerkt"), stem("Filter"), stem("voll"))
+    assert question_terms("Which hat did Ada buy?").stems == ("hat", "ada", stem("buy"))
+
+
+def test_names_numbers_and_german_nouns_are_what_a_question_is_about() -> None:
+    assert question_terms("Which rooms did Ada paint in 2019?").named == {stem("Ada"), "2019"}
+    assert question_terms("Wann wurde der Vertrag verlängert?").named == {stem("Vertrag")}
+    assert question_terms("Paint or wallpaper?").named == frozenset()
+
+
 @pytest.mark.parametrize(
     ("kind", "text", "expected"),
     [
@@ -63,6 +78,9 @@ def test_german_die_is_a_frame_and_english_die_is_a_subject() -> None:
         (AnswerKind.MONEY, "It took 48 minutes.", False),
         (AnswerKind.AGE, "Grandpa turns 80.", True),
         (AnswerKind.AGE, "She weighs 4.3 kg.", False),
+        (AnswerKind.AGE, "Name: Minka; Age: 4", True),
+        (AnswerKind.AGE, "名前: 佐藤; 年齢: 30", True),
+        (AnswerKind.PLACE, "名前: 佐藤; 住所: 東京", True),
         (AnswerKind.WEIGHT, "She weighs 4.3 kg.", True),
         (AnswerKind.QUANTITY, "We booked for forty.", False),
         (AnswerKind.QUANTITY, "We booked for 40.", True),

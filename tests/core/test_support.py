@@ -37,3 +37,30 @@ def test_certainty_is_a_probability_for_one_unit_and_for_many() -> None:
     for texts in (["The code is 7."], [BOILER.text, TRIP.text]):
         supports = weighed("What is the code?", *texts)
         assert all(0 < certainty([one], supports) < 1 for one in supports)
+
+
+def best(question: str, *texts: str) -> Support:
+    return weighed(question, *texts)[0]
+
+
+def test_a_german_verb_in_other_words_costs_less_than_a_noun_that_nothing_has() -> None:
+    text = "Das Gutachten wurde im Mai von Ines Falk geschrieben."
+    paraphrased = best("Wann ist das Gutachten entstanden?", text, TRIP.text)
+    of_another = best("Wann war das Gutachten zum Dachstuhl?", text, TRIP.text)
+    assert paraphrased.unit.text == of_another.unit.text == text
+    assert paraphrased.confidence > of_another.confidence + 0.1
+
+
+def test_a_unit_in_a_passage_about_the_question_comes_before_its_like_elsewhere() -> None:
+    dated = "The lease of the workshop was renewed. Rain fell. The fee is 40 euros."
+    other = "The lease of the garden was renewed. Snow fell. The fee is 50 euros."
+    supports = weighed("What is the fee for the workshop?", other, dated)
+    assert "40 euros" in next(one for one in supports if "fee" in one.unit.text).unit.text
+
+
+def test_a_unit_without_the_number_asked_about_is_less_confident_than_its_words() -> None:
+    text = "The key of locker 14 hangs behind the door."
+    same = best("Where is the key of locker 14?", text)
+    another = best("Where is the key of locker 15?", text)
+    assert same.confidence == same.framed
+    assert another.confidence < another.framed - 0.1
