@@ -6,17 +6,16 @@ bundle is written once a session.
 
 import json
 import subprocess
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import anyio.to_thread
 
 from dome_mcp.core.timestamps import to_ms
+from tests.child_process import answer, end, first_answer
 from tests.companion_workers.pyodide_bundle import write_bundle
 from tests.server.node_packages import installed, node_binary, node_environment
 
@@ -52,15 +51,15 @@ class RunningWorkers:
     async def run_cron(self, worker: str, *, at: datetime, count: int = 1) -> list[str]:
         """Dispatches the cron of a Worker `count` times at once; returns the outcomes."""
         line = json.dumps({"scheduled": worker, "time": to_ms(at), "count": count})
-        answer = await anyio.to_thread.run_sync(_ask, self.process, line)
-        return answer["outcomes"]
+        said = json.loads(await anyio.to_thread.run_sync(answer, self.process, line))
+        return said["outcomes"]
 
     async def abort(self) -> None:
         """Ends the Workers in the middle of what they are at, and starts them anew.
 
         The rows stay; messages that wait on the queues are lost, which a real queue keeps.
         """
-        await anyio.to_thread.run_sync(_ask, self.process, "{}")
+        await anyio.to_thread.run_sync(answer, self.process, "{}")
 
 
 def node_modules() -> Path:
@@ -96,9 +95,12 @@ def running_workers(
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, text=True) as process:
         try:
-            yield RunningWorkers(str(_started(process, settings)["url"]), process)
+            yield RunningWorkers(
+                str(json.loads(first_answer(process, settings, seconds=_START_SECONDS))["url"]),
+                process,
+            )
         finally:
-            _stop(process)
+            end(process, seconds=_STOP_SECONDS)
 
 
 def _workerd(packages: Path, folder: Path) -> Path:
@@ -109,38 +111,3 @@ def _workerd(packages: Path, folder: Path) -> Path:
     script.write_text(_WORKERD.format(workerd=binary, folder=folder))
     script.chmod(0o755)
     return script
-
-
-def _started(process: subprocess.Popen[str], settings: object) -> dict[str, Any]:
-    """The ready line.
-
-    Raises:
-        RuntimeError: it ended, or was not ready in time.
-    """
-    too_late = threading.Timer(_START_SECONDS, process.kill)
-    too_late.start()
-    try:
-        return _ask(process, json.dumps(settings))
-    finally:
-        too_late.cancel()
-
-
-def _ask(process: subprocess.Popen[str], line: str) -> dict[str, Any]:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-    answer = process.stdout.readline()
-    if not answer:
-        raise RuntimeError("the Workers do not run; what they said is on stderr")
-    return json.loads(answer)
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise

@@ -1,15 +1,14 @@
 """llama.cpp with a small model, as a process from start to end."""
 
-import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.child_process import end, first_answer
 from tests.language_model.packages import MODEL_FILE, installed
 
 NAME = "SmolLM2-135M-Instruct"
@@ -66,39 +65,7 @@ def running_model(
     )
     with process:
         try:
-            address = _started(process, settings)
+            address = first_answer(process, settings, seconds=_START_SECONDS)
             yield RunningModel(f"{address}/v1", process, NAME, context_tokens, api_key)
         finally:
-            _stop(process)
-
-
-def _started(process: subprocess.Popen[str], settings: object) -> str:
-    """The address that the process says.
-
-    Raises:
-        RuntimeError: it ended, or was not ready in time.
-    """
-    assert process.stdin is not None
-    assert process.stdout is not None
-    too_late = threading.Timer(_START_SECONDS, process.kill)
-    too_late.start()
-    try:
-        process.stdin.write(f"{json.dumps(settings)}\n")
-        process.stdin.flush()
-        address = process.stdout.readline().strip()
-    finally:
-        too_late.cancel()
-    if not address:
-        raise RuntimeError("llama.cpp does not run; what it said is on stderr")
-    return address
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    """Ends the process, which a test may have ended before."""
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
+            end(process, seconds=_STOP_SECONDS)

@@ -8,7 +8,6 @@ long ended when its database is emptied again. More can be made over the API, un
 import hashlib
 import json
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from uuid import UUID
 import httpx
 
 from dome_mcp.backends.cloudflare.http import Account
+from tests.child_process import end, first_answer
 from tests.server.node_packages import installed, node_binary, node_environment
 
 PACKAGES = ("miniflare@5.20261117.0-beta",)
@@ -163,37 +163,7 @@ def local_cloudflare(
         ) as process,
     ):
         try:
-            yield LocalCloudflare(_started(process, settings), process.pid, client)
+            ready = first_answer(process, settings, seconds=_START_SECONDS)
+            yield LocalCloudflare(json.loads(ready)["url"], process.pid, client)
         finally:
-            _stop(process)
-
-
-def _started(process: subprocess.Popen[str], settings: object) -> str:
-    """The address in the ready line.
-
-    Raises:
-        RuntimeError: it ended, or was not ready in time.
-    """
-    assert process.stdin is not None
-    assert process.stdout is not None
-    too_late = threading.Timer(_START_SECONDS, process.kill)
-    too_late.start()
-    try:
-        process.stdin.write(json.dumps(settings) + "\n")
-        process.stdin.flush()
-        line = process.stdout.readline()
-    finally:
-        too_late.cancel()
-    if not line:
-        raise RuntimeError("the local Cloudflare did not start; what it said is on stderr")
-    return json.loads(line)["url"]
-
-
-def _stop(process: subprocess.Popen[str]) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        raise
+            end(process, seconds=_STOP_SECONDS)

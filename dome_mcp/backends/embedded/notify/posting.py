@@ -39,13 +39,7 @@ class Poster:
         headers: Mapping[str, str],
         content_type: str = "application/json",
     ) -> Reply:
-        """The answer, whatever its status.
-
-        `service` names the other side in errors, as in `Slack did not answer in time.`
-
-        Raises:
-            DeliveryFailed: there was none, or the address is not one to connect to.
-        """
+        """See `Posting.post`."""
         try:
             with anyio.fail_after(self._timeout_seconds):
                 # In a thread, because the first transport reads a few hundred certificates.
