@@ -6,7 +6,7 @@
 // DELETE /local/calls forgets them.
 
 import { once } from "node:events";
-import { Agent, createServer, request as ask } from "node:http";
+import { createServer, request as ask } from "node:http";
 import { buffer } from "node:stream/consumers";
 
 const CHANGE = "local-change";
@@ -57,13 +57,10 @@ function tell({ method }, response, calls) {
 function passingTo(account) {
   const underWay = new Set();
   let change = null;
-  let agent = new Agent({ keepAlive: true });
 
   async function carryOut(said) {
     await Promise.allSettled(underWay);
     await account.change(said);
-    agent.destroy();
-    agent = new Agent({ keepAlive: true });
   }
 
   async function free() {
@@ -72,7 +69,7 @@ function passingTo(account) {
 
   return async (request, body) => {
     await free();
-    const answering = forwarded(request, body, account.url, agent);
+    const answering = forwarded(request, body, account.url);
     underWay.add(answering);
     const answer = await answering.finally(() => underWay.delete(answering));
     const { [CHANGE]: said, ...headers } = answer.headers;
@@ -88,10 +85,12 @@ function passingTo(account) {
 }
 
 /** What workerd answers; the Host stays the client's, as signatures cover it. */
-async function forwarded({ method, url: path, headers }, body, { hostname, port }, agent) {
-  const { "transfer-encoding": _, ...sent } = headers;
+async function forwarded({ method, url: path, headers }, body, { hostname, port }) {
+  const { "transfer-encoding": _, connection: __, ...sent } = headers;
   const length = body.length > 0 ? { "content-length": body.length } : {};
-  const asked = ask({ hostname, port, method, path, agent, headers: { ...sent, ...length } });
+  const options = { hostname, port, method, path, headers: { ...sent, ...length } };
+  // A connection of its own: workerd may close an idle one in the moment it is used again.
+  const asked = ask({ ...options, agent: false });
   // once() listens until the answer is there; what breaks after that is the body nobody waits for.
   asked.on("error", () => {});
   asked.end(body);
