@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from dome_mcp.core.ports import Statement
 from dome_mcp.core.timestamps import local_iso
 from dome_mcp.services.companions import companion_state
 from dome_mcp.services.indexing import semantics
-from dome_mcp.services.status import counts
+from dome_mcp.services.status import agenda_counts, counts
 from dome_mcp.tools.attention import Attention, attention
 
 _MOST_USED = 20
@@ -77,7 +78,8 @@ async def status_of(
 
 
 async def _agenda(dome: Dome, attend: Attention) -> dict[str, Any]:
-    return {"companion": await _companion(dome), "inbox": list(attend.inbox)}
+    counted = await agenda_counts(dome.ports, user_id=dome.user_id, now=dome.now())
+    return {**asdict(counted), "companion": await _companion(dome), "inbox": list(attend.inbox)}
 
 
 async def _companion(dome: Dome) -> dict[str, Any]:

@@ -26,8 +26,6 @@ _DEFAULTS = f"""
 SELECT {CHANNEL_COLUMNS} FROM channels c
 WHERE c.user_id = ?1 AND c.is_default = 1 ORDER BY c.name"""
 
-_BY_NAME = f"SELECT {CHANNEL_COLUMNS} FROM channels c WHERE c.name = ?1 AND c.user_id = ?2"
-
 _DELETE = "DELETE FROM channels WHERE name = ?1 AND user_id = ?2 RETURNING name"
 
 # Only what failed since the channel was added, and since the last notice that got through.
@@ -67,10 +65,6 @@ def channels_of(user_id: str) -> Statement:
 def default_channels(user_id: str) -> Statement:
     """The channels of a reminder that names none, by name."""
     return Statement(_DEFAULTS, (user_id,))
-
-
-def channel_by_name(name: str, user_id: str) -> Statement:
-    return Statement(_BY_NAME, (name, user_id))
 
 
 def delete_channel(name: str, user_id: str) -> Statement:

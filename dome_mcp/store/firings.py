@@ -1,7 +1,5 @@
 """Firings and their deliveries as a user sees them: the inbox, what failed, acknowledging."""
 
-import json
-from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
@@ -32,24 +30,6 @@ _AT = f"""
 SELECT {FIRING_COLUMNS} FROM firings f
 WHERE f.reminder_id = ?1 AND f.user_id = ?2 AND f.due_at_ms = CAST(?3 AS INTEGER)"""
 
-_FIRINGS = f"""
-SELECT {FIRING_COLUMNS} FROM firings f
-WHERE f.user_id = ?2 AND f.reminder_id IN (SELECT value FROM json_each(?1))
-ORDER BY f.due_at_ms DESC, f.reminder_id DESC
-LIMIT CAST(?3 AS INTEGER)"""
-
-_DELIVERIES = f"""
-SELECT {DELIVERY_COLUMNS} FROM deliveries d
-WHERE d.user_id = ?2 AND d.reminder_id IN (SELECT value FROM json_each(?1))
-ORDER BY d.due_at_ms DESC, d.delivery_key
-LIMIT CAST(?3 AS INTEGER)"""
-
-_FAILED = f"""
-SELECT {DELIVERY_COLUMNS} FROM deliveries d
-WHERE d.user_id = ?1 AND d.state = 'FAILED'
-ORDER BY d.settled_at_ms DESC, d.delivery_key DESC
-LIMIT CAST(?2 AS INTEGER)"""
-
 _ACKNOWLEDGE = """
 UPDATE firings SET acknowledged_at_ms = CAST(?3 AS INTEGER)
 WHERE reminder_id = ?1 AND user_id = ?2 AND acknowledged_at_ms IS NULL
@@ -74,21 +54,6 @@ def open_firings(user_id: str, *, limit: int) -> Statement:
 def firing_at(reminder_id: str, user_id: str, *, due_at_ms: int) -> Statement:
     """The firing of a reminder at this due time."""
     return Statement(_AT, (reminder_id, user_id, due_at_ms))
-
-
-def firings_of(reminder_ids: Sequence[str], user_id: str, *, limit: int) -> Statement:
-    """The firings of these reminders, newest first."""
-    return Statement(_FIRINGS, (json.dumps(reminder_ids), user_id, limit))
-
-
-def deliveries_of(reminder_ids: Sequence[str], user_id: str, *, limit: int) -> Statement:
-    """The deliveries of these reminders, newest first."""
-    return Statement(_DELIVERIES, (json.dumps(reminder_ids), user_id, limit))
-
-
-def failed_deliveries(user_id: str, *, limit: int) -> Statement:
-    """The deliveries that were given up, newest first."""
-    return Statement(_FAILED, (user_id, limit))
 
 
 def acknowledge(

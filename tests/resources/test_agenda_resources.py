@@ -68,6 +68,18 @@ async def test_without_a_companion_every_view_says_so(
     }
 
 
+async def test_the_status_counts_tasks_reminders_and_notices(
+    client: Client, agenda: AgendaServing
+) -> None:
+    await call(client, "create_task", description="File the tax return")
+    await call(client, "create_reminder", text="Soon", at="+1h")
+    await call(client, "create_reminder", text="Later", at="+9h")
+    await agenda.fire(hours=1)
+    status = await read(client, "dome://status")
+    counted = ("tasks_pending", "tasks_overdue", "reminders_upcoming", "unacknowledged")
+    assert [status[name] for name in counted] == [1, 0, 1, 1]
+
+
 async def test_the_status_shows_what_fired_and_what_failed(
     client: Client, agenda: AgendaServing
 ) -> None:

@@ -1,7 +1,7 @@
 """What a token may not read is neither listed, nor read, nor completed, nor told in the status."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from dome_mcp.protocol import FORBIDDEN
 from dome_mcp.resources.catalogue import CATALOGUE
 from dome_mcp.resources.prompts import prompts
 from dome_mcp.server import build_server
+from dome_mcp.services.status import AgendaCounts
 from dome_mcp.tools.uris import NOTE, ORIGINAL, REMINDERS, STATUS, TASKS
 from tests.acting import ANNA, BEN, Actor, caller, client_of, scope_sets_without
 from tests.agenda_serving import AgendaServing
@@ -36,7 +37,7 @@ PROMPTS: dict[str, set[Scope]] = {
     "daily_briefing": {"notes:read", "tasks:read"},
 }
 ARGUMENTS = {"ask_my_notes": {"question": "x"}, "summarise_topic": {"topic": "x"}}
-AGENDA = {"companion", "inbox"}
+AGENDA = {"companion", "inbox", *(each.name for each in fields(AgendaCounts))}
 MACHINE = {"bytes", "versions"}
 
 each_era = pytest.mark.parametrize("era", ERAS)

@@ -21,11 +21,14 @@ from dome_mcp.core.ports import Database, Statement
 from dome_mcp.core.recurrence import first_at, wall_of
 from dome_mcp.services.dispatch import Ticked, attempt_delivery, tick
 from dome_mcp.store.channels import insert_channel
-from dome_mcp.store.firings import deliveries_of, firings_of, to_delivery, to_firing
+from dome_mcp.store.firings import to_delivery, to_firing
+from dome_mcp.store.reminder_listings import last_deliveries, last_firings
 from dome_mcp.store.reminders import insert_reminder, reminder_by_id, to_reminder
 from tests.services.crashing import Fuse, database_with_fuse, notifier_with_fuse, queue_with_fuse
 
 USER = "me"
+ALL = 1000
+"""More than any reminder of a test has."""
 BERLIN = "Europe/Berlin"
 NOW = datetime(2026, 3, 2, 8, tzinfo=UTC)
 """A Monday, nine o'clock in Berlin."""
@@ -80,13 +83,14 @@ async def stored(database: Database, name: str = "r1") -> Reminder:
 
 async def firings(database: Database, *names: str) -> list[Firing]:
     """The firings of reminders, oldest first."""
-    rows = await database.query(firings_of(names or ("r1",), USER, limit=1000))
-    return [to_firing(row) for row in reversed(rows)]
+    rows = await database.query(last_firings(names or ("r1",), USER, each=ALL))
+    return sorted(map(to_firing, rows), key=lambda each: (each.due_at, each.reminder_id))
 
 
 async def all_deliveries(database: Database, *names: str) -> list[Delivery]:
-    rows = await database.query(deliveries_of(names or ("r1",), USER, limit=1000))
-    return [to_delivery(row) for row in reversed(rows)]
+    """The deliveries of reminders, oldest first."""
+    rows = await database.query(last_deliveries(names or ("r1",), USER, each=ALL))
+    return sorted(map(to_delivery, rows), key=lambda each: (each.due_at, each.delivery_key))
 
 
 async def only_delivery(database: Database) -> Delivery:

@@ -8,13 +8,11 @@ import pytest
 from dome_mcp.core.ports import Ports, Statement
 from dome_mcp.store.firings import (
     acknowledge,
-    deliveries_of,
-    failed_deliveries,
-    firings_of,
     open_firings,
     to_delivery,
     to_firing,
 )
+from dome_mcp.store.reminder_listings import failed_of_open, last_deliveries, last_firings
 from dome_mcp.store.reminders import to_reminder
 from tests.services.dispatching import (
     NOW,
@@ -55,7 +53,7 @@ async def test_failed_deliveries_are_listed_newest_first_and_no_others(companion
     companion.sink.answers = [refused_for_good(), refused_for_good()]
     for n in range(3):
         await companion.run(later(n))
-    rows = await companion.database.query(failed_deliveries(USER, limit=5))
+    rows = await companion.database.query(failed_of_open(USER))
     assert [to_delivery(row).reminder_id for row in rows] == ["second", "first"]
 
 
@@ -65,9 +63,9 @@ async def test_nothing_of_another_user_is_seen_or_changed(companion: Companion):
     await companion.database.query(Statement("UPDATE deliveries SET state = 'FAILED'"))
     for statement in (
         open_firings("another", limit=5),
-        failed_deliveries("another", limit=5),
-        firings_of(["r1"], "another", limit=5),
-        deliveries_of(["r1"], "another", limit=5),
+        failed_of_open("another"),
+        last_firings(["r1"], "another", each=5),
+        last_deliveries(["r1"], "another", each=5),
     ):
         assert await companion.database.query(statement) == []
     await companion.database.query(Statement("UPDATE deliveries SET state = 'PENDING'"))

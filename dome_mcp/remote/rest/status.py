@@ -41,6 +41,13 @@ class Status(TypedDict):
     embedding_model_loaded: bool
     language_model: str | None
     timezone: str
+    tasks_pending: NotRequired[int]
+    tasks_overdue: NotRequired[int]
+    tasks_closed: NotRequired[int]
+    reminders_upcoming: NotRequired[int]
+    unacknowledged: NotRequired[int]
+    deliveries_failed: NotRequired[int]
+    channels: NotRequired[int]
     companion: NotRequired[CompanionStatus]
     inbox: NotRequired[list[InboxResult]]
     bytes: NotRequired[dict[str, int]]
