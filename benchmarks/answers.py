@@ -2,7 +2,7 @@
 
     python -m benchmarks.answers [--data FOLDER] [--questions FILE] [--locomo FOLDER] [--sample N]
                                  [--generated [--llm-url URL --llm-model NAME]]
-                                 [--model FOLDER] [--squeezed] [--words-only] [--verbose]
+                                 [--model NAME] [--squeezed] [--words-only] [--verbose]
 
 Takes the documents of a folder (examples/documents) in through the product's own path, asks the
 questions of a JSON Lines file (benchmarks/answers.jsonl, or questions.jsonl in the folder), whose
@@ -15,9 +15,9 @@ does; one under a question without an answer is wrong. `cited passage right` cou
 passage holds the proof, be it in the quotation or not. The same is counted of citing the best
 passage that a search finds, which is what an answer has to be better than.
 
-The figures should hardly depend on the embedding model. `--model` is the folder of another one, and
-`--squeezed` distorts the one there is, so that its cosines lie between 0.6 and 1 as those of bge
-and e5 do. No language model is asked without `--generated`.
+The figures should hardly depend on the embedding model. `--model` names another one, as
+`DOME_EMBEDDING_MODEL` does, and `--squeezed` distorts the one there is, so that its cosines lie
+between 0.6 and 1 as those of bge and e5 do. No language model is asked without `--generated`.
 """
 
 import argparse
@@ -161,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--generated", action="store_true", help="let a language model answer, too")
     parser.add_argument("--llm-url", help="where it is; DOME_LLM_URL")
     parser.add_argument("--llm-model", help="its name; DOME_LLM_MODEL")
-    parser.add_argument("--model", help="the folder of another embedding model")
+    parser.add_argument("--model", help="as DOME_EMBEDDING_MODEL")
     parser.add_argument(
         "--squeezed", action="store_true", help="with the model's cosines distorted"
     )

@@ -1,6 +1,6 @@
 """How good search is: nDCG@10 and recall@10 of each mode on collections with judged queries.
 
-    python benchmarks/retrieval.py --data PATH [--only NAME ...]
+    python benchmarks/retrieval.py --data PATH [--only NAME ...] [--model NAME]
 
 PATH holds a folder per collection with `corpus.jsonl` ({id, text, title?, ts?}), `queries.jsonl`
 ({id, text}) and `qrels.tsv` (query, document, grade). Cranfield, CISI and LoCoMo come in this
@@ -8,8 +8,8 @@ form easily; none is distributed here. An id like `conv-26:D1:3` belongs to the 
 before the first colon, which becomes the note's context, and its queries search there only.
 
 Each collection is stored through the services into a data folder of its own, indexed with the
-default model, and searched as a client would. A query's score is that of its notes, each at the
-place of its best passage.
+default model or the one named (as `DOME_EMBEDDING_MODEL`), and searched as a client would.
+A query's score is that of its notes, each at the place of its best passage.
 """
 
 import argparse
@@ -129,10 +129,11 @@ async def ranked_notes(query: Item, dome: Dome, *, mode: SearchMode) -> list[str
     return list(dict.fromkeys(passage.note_id for passage in result.passages))
 
 
-async def measure(name: str, collection: Collection) -> None:
+async def measure(name: str, collection: Collection, model: str | None) -> None:
     """Prints one collection's figures, a line per mode."""
     with tempfile.TemporaryDirectory() as home:
-        async with opened(Settings(home=Path(home), timezone=ZoneInfo("UTC"))) as dome:
+        settings = Settings(home=Path(home), timezone=ZoneInfo("UTC"), embedding_model=model)
+        async with opened(settings) as dome:
             start = time.perf_counter()
             notes = await store(collection.documents, dome)
             seconds = time.perf_counter() - start
@@ -168,10 +169,11 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="the folder of collections")
     parser.add_argument("--only", nargs="+", help="names of collections, all by default")
+    parser.add_argument("--model", help="as DOME_EMBEDDING_MODEL; the carried one by default")
     arguments = parser.parse_args()
     for folder in sorted(path.parent for path in arguments.data.glob("*/qrels.tsv")):
         if not arguments.only or folder.name in arguments.only:
-            anyio.run(measure, folder.name, read_collection(folder))
+            anyio.run(measure, folder.name, read_collection(folder), arguments.model)
 
 
 if __name__ == "__main__":

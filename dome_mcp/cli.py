@@ -261,8 +261,8 @@ def _add_upkeep(commands: Commands) -> None:
         metavar="MODEL",
         help="move to another model; the present one is searched until all is done",
     )
-    model = commands.group("model", "fetch embedding models")
-    pull = model.add("pull", "model:pull", "download a model for DOME_EMBEDDING_MODEL")
+    model = commands.group("model", "fetch embedding models and rerankers")
+    pull = model.add("pull", "model:pull", "download an embedding model or a reranker")
     pull.add_argument("name", metavar="NAME", help="for example BAAI/bge-small-en-v1.5")
     pull.add_argument("--revision", default="main", help="a branch, tag or commit")
     pull.add_argument("--hub", metavar="URL", help="a mirror of the hub")

@@ -177,6 +177,7 @@ def problems(
     *,
     given: Mapping[str, str],
     embedding_model: str | None,
+    reranker: str | None,
     language_model: str | None,
 ) -> Iterator[str]:
     """What is missing for the ports that are on Cloudflare, and which of them do not go together.
@@ -188,6 +189,8 @@ def problems(
         users.append("DOME_CONVERT")
     if language_model and language_model.startswith(CHAT_PREFIXES):
         users.append("DOME_LLM_MODEL")
+    if reranker and reranker.startswith(WORKERS_AI_PREFIX):
+        users.append("DOME_RERANKER")
     if "ai_gateway" not in given and is_by_provider(language_model, has_key="llm_api_key" in given):
         yield (
             f"DOME_LLM_MODEL={language_model} with DOME_LLM_API_KEY needs DOME_AI_GATEWAY, the "

@@ -1,6 +1,6 @@
 """The drivers on Cloudflare, made as the settings say; imported only where they name an account."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -24,6 +24,7 @@ from dome_mcp.backends.cloudflare.next_vectors import VectorizeNextVectors
 from dome_mcp.backends.cloudflare.r2 import R2Blobs
 from dome_mcp.backends.cloudflare.r2_access import find_access_key
 from dome_mcp.backends.cloudflare.r2_requests import Bucket
+from dome_mcp.backends.cloudflare.reranking import workers_ai_reranker
 from dome_mcp.backends.cloudflare.sigv4 import AccessKey
 from dome_mcp.backends.cloudflare.vectorize import VectorizeVectors
 from dome_mcp.backends.cloudflare.vectorize_index import VectorizeIndex
@@ -36,6 +37,7 @@ from dome_mcp.core.ports import (
     Database,
     Embedder,
     LanguageModel,
+    Reranker,
     VectorIndex,
 )
 from dome_mcp.settings import Settings, variable
@@ -135,12 +137,16 @@ class CloudDrivers:
         Raises:
             ConfigurationError: DOME does not know how to ask such a model.
         """
-        gateway = self._gateway()
-        return workers_ai_embedder(
-            self.api,
-            embedding_model(name or DEFAULT_EMBEDDING_MODEL),
-            headers=gateway.headers() if gateway else None,
-        )
+        model = embedding_model(name or DEFAULT_EMBEDDING_MODEL)
+        return workers_ai_embedder(self.api, model, headers=self._gateway_headers())
+
+    def reranker(self, name: str) -> Reranker:
+        """The reranker of that name.
+
+        Raises:
+            ConfigurationError: DOME does not know how to ask such a model.
+        """
+        return workers_ai_reranker(self.api, name, headers=self._gateway_headers())
 
     def language_model(self, name: str) -> LanguageModel:
         """The chat model of the settings, by its name."""
@@ -162,6 +168,10 @@ class CloudDrivers:
     def _gateway(self) -> Gateway | None:
         name = self.settings.cloudflare.ai_gateway
         return Gateway(name) if name else None
+
+    def _gateway_headers(self) -> Mapping[str, str] | None:
+        gateway = self._gateway()
+        return gateway.headers() if gateway else None
 
     async def _access_key(self) -> AccessKey:
         places = self.settings.cloudflare

@@ -1,4 +1,4 @@
-"""The text of a setting, read as what it means; an `InvalidInput` where it cannot be.
+"""The text of a setting, read as what it means, and back; an `InvalidInput` where it cannot be.
 
 The messages are put into a list of problems, so they start small and end without a full stop.
 """
@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 from dome_mcp.core.errors import InvalidInput
@@ -124,3 +124,18 @@ def public_url(text: str) -> str:
 def api_url(text: str) -> str:
     """The address of a DOME server without its `/api`; a token is sent there, so it is https."""
     return public_url(text).removesuffix("/api")
+
+
+def shown(value: object) -> str:
+    """The text of a value, from which it would be read again; a secret's is `***`."""
+    if isinstance(value, frozenset):
+        return " ".join(sorted(cast("frozenset[str]", value)))
+    if isinstance(value, tuple):
+        items = cast("tuple[object, ...]", value)
+        separator = os.pathsep if any(isinstance(item, Path) for item in items) else " "
+        return separator.join(map(str, items))
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:g}"  # Without ".0", which would not be read back.
+    return "" if value is None else str(value)

@@ -42,6 +42,7 @@ NAMES = (
     "home",
     "backend",
     "embedding_model",
+    "reranker",
     "llm_url",
     "llm_model",
     "llm_api_key",
@@ -74,6 +75,8 @@ class Settings:
     backend: Backend = "embedded"
     embedding_model: str | None = None
     """None is the model that comes with DOME; `off` is no model, keyword search only."""
+    reranker: str | None = None
+    """A cross-encoder that orders what hybrid searches found; None and `off` are none."""
     llm_url: str | None = None
     llm_model: str | None = None
     llm_api_key: Secret | None = None
@@ -123,6 +126,7 @@ def load(
         timezone=zone or _machine_zone(reader, environment),
         backend=backend,
         embedding_model=reader.read("embedding_model", str, default=None),
+        reranker=reader.read("reranker", str, default=None),
         llm_url=reader.read("llm_url", parse.service_url, default=None),
         llm_model=reader.read("llm_model", str, default=None),
         llm_api_key=reader.read("llm_api_key", Secret, default=None),
@@ -165,7 +169,7 @@ def describe(settings: Settings) -> list[tuple[str, str, str]]:
         if name == "max_document_mb":
             value = str(settings.max_document_bytes // _MEGABYTE)
         else:
-            value = _shown(getattr(_holder(settings, name), name))
+            value = parse.shown(getattr(_holder(settings, name), name))
         lines.append((variable(name), value, settings.origins.get(name, _default_of(name))))
     return lines
 
@@ -183,6 +187,7 @@ def _joint_problems(settings: Settings) -> list[str]:
             settings.cloudflare,
             given=given,
             embedding_model=settings.embedding_model,
+            reranker=settings.reranker,
             language_model=llm_model if settings.llm_url is None else None,
         )
     )
@@ -213,20 +218,6 @@ def _machine_zone(reader: "_Reader", environ: Mapping[str, str]) -> ZoneInfo:
     if machine.warning:
         reader.warnings.append(machine.warning)
     return machine.zone
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, frozenset):
-        return " ".join(sorted(cast("frozenset[str]", value)))
-    if isinstance(value, tuple):
-        items = cast("tuple[object, ...]", value)
-        separator = os.pathsep if any(isinstance(item, Path) for item in items) else " "
-        return separator.join(map(str, items))
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:g}"  # Without ".0", which would not be read back.
-    return "" if value is None else str(value)
 
 
 def _default_home() -> Path:

@@ -13,12 +13,21 @@ from dome_mcp.backends.embedded.blobs import FileBlobs
 from dome_mcp.backends.embedded.llm import ChatCompletions
 from dome_mcp.backends.embedded.models import LazyEmbedder, describe
 from dome_mcp.backends.embedded.next_vectors import SqliteNextVectors
+from dome_mcp.backends.embedded.rerankers import LazyReranker, describe_reranker
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.backends.embedded.vectors import VECTOR_SCHEMA, SqliteVectors
 from dome_mcp.backends.patient_model import PatientModel
 from dome_mcp.cloudflare_settings import WORKERS_AI_PREFIX
 from dome_mcp.core.errors import ConfigurationError, InvalidInput
-from dome_mcp.core.ports import Database, Embedder, LanguageModel, Ports, Statement, VectorIndex
+from dome_mcp.core.ports import (
+    Database,
+    Embedder,
+    LanguageModel,
+    Ports,
+    Reranker,
+    Statement,
+    VectorIndex,
+)
 from dome_mcp.services.indexing import index_shape
 from dome_mcp.services.reindexing import NextModel, NextVectors, index_facts
 from dome_mcp.settings import NO_MODEL, Settings
@@ -109,6 +118,7 @@ async def _open_on(
             blobs=stores.blobs,
             embedder=embedder,
             language_model=await _patient_model(settings, stores, stack),
+            reranker=reranker_of(settings, stores.cloud),
         )
         dome = Dome.of_owner(
             settings,
@@ -144,6 +154,20 @@ def embedder_of(settings: Settings, cloud: "CloudDrivers | None", name: str | No
     if cloud is not None and settings.cloudflare.embeddings == "cloudflare":
         return cloud.embedder(name)
     return LazyEmbedder(describe(name, cache=settings.home / MODEL_FOLDER))
+
+
+def reranker_of(settings: Settings, cloud: "CloudDrivers | None") -> Reranker | None:
+    """The reranker of the settings, where they name one.
+
+    Raises:
+        ConfigurationError: there is no such model.
+    """
+    name = settings.reranker
+    if name is None or name == NO_MODEL:
+        return None
+    if name.startswith(WORKERS_AI_PREFIX):
+        return cloud and cloud.reranker(name)
+    return LazyReranker(describe_reranker(name, cache=settings.home / MODEL_FOLDER))
 
 
 async def _own_index(

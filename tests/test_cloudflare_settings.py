@@ -60,6 +60,7 @@ def test_all_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
         {"DOME_BLOBS": "cloudflare", "DOME_R2_BUCKET": "dome-files"},
         {"DOME_LLM_MODEL": "@cf/zai-org/glm-4.7-flash"},
         {"DOME_LLM_MODEL": "openai/gpt-5-mini"},
+        {"DOME_RERANKER": "@cf/baai/bge-reranker-base"},
         {"DOME_LLM_MODEL": "anthropic/claude-sonnet-4-5", "DOME_LLM_API_KEY": "sk-ant",
          "DOME_AI_GATEWAY": "dome"},
         {"DOME_CONVERT": "Cloudflare"},

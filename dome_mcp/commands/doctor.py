@@ -19,6 +19,7 @@ from dome_mcp.commands.machine import (
     check_converter,
     check_embedder,
     check_language_model,
+    check_reranker,
     check_settings,
     check_sqlite,
 )
@@ -35,7 +36,9 @@ from dome_mcp.services.integrity import Finding, Level, examine, findings
 from dome_mcp.services.repair import repair
 from dome_mcp.services.status import counts
 from dome_mcp.settings import Settings
+from dome_mcp.stores import open_cloud
 from dome_mcp.texts import parse_text
+from dome_mcp.wiring import reranker_of
 
 _ABANDONED_AFTER = timedelta(hours=1)
 _OFF = "off"
@@ -79,8 +82,10 @@ async def doctor(invocation: Invocation) -> int:
                 if any(finding.level == "problem" for finding in account):
                     # To open is to write, so first the account has to be in order.
                     return _report(found, done, output)
-                dome = await _open(settings, stack, found)
+                # Without its reranker, which is asked apart: one that is missing hides nothing.
+                dome = await _open(replace(settings, reranker=None), stack, found)
                 await _check(dome, found)
+                found += await _check_reranker(settings)
                 if invocation.arguments.repair:
                     done += await _repair(dome, show)
                 found += await _check_data(dome)
@@ -137,6 +142,16 @@ async def _check(dome: Dome, found: list[Finding]) -> None:
         found += await check_model_server(dome.settings)
     if dome.converter is not None:
         found.append(await check_converter(dome.converter))
+
+
+async def _check_reranker(settings: Settings) -> list[Finding]:
+    """Whether the reranker works, where the settings name one."""
+    async with open_cloud(settings) as cloud:
+        try:
+            reranker = reranker_of(settings, cloud)
+        except ConfigurationError as error:
+            return [Finding("reranker", "problem", problem) for problem in error.problems]
+        return [await check_reranker(reranker)] if reranker else []
 
 
 async def _check_data(dome: Dome) -> list[Finding]:

@@ -13,7 +13,7 @@ from dome_mcp.backends.embedded.models import CARRIED_FOLDER
 from dome_mcp.core.errors import DomeError
 from dome_mcp.core.identifiers import content_hash
 from dome_mcp.core.model import Turn
-from dome_mcp.core.ports import Embedder, LanguageModel
+from dome_mcp.core.ports import Embedder, LanguageModel, Reranker
 from dome_mcp.services.integrity import Finding
 from dome_mcp.settings import Settings
 
@@ -131,6 +131,15 @@ async def check_embedder(embedder: Embedder | None) -> Finding:
             "Install the model again.",
         )
     return Finding("embedding model", "ok", f"{embedder.model}, {embedder.dimensions} dimensions")
+
+
+async def check_reranker(reranker: Reranker) -> Finding:
+    """Whether the reranker loads and scores."""
+    try:
+        await reranker.rerank("Does it work?", ["It works."])
+    except DomeError as error:
+        return Finding("reranker", "problem", error.message, error.hint)
+    return Finding("reranker", "ok", reranker.model)
 
 
 async def check_language_model(model: LanguageModel | None) -> Finding:

@@ -16,14 +16,27 @@ class AnswerKind(StrEnum):
     AGE = "age"
     WEIGHT = "weight"
     QUANTITY = "quantity"
+    DURATION = "duration"
+    """A length of time or, where that is what "how long" means, of a thing."""
     TIME = "time"
     PERSON = "person"
     PLACE = "place"
     REASON = "reason"
     DEFINITION = "definition"
+    CONDITION = "condition"
+    """What makes something be called by a name: "When is a set called open?"."""
+    NAME = "name"
+    """What something is called."""
+    UUID = "uuid"
     OTHER = "other"
 
 
+KIND_OF = {
+    AnswerKind.DURATION: AnswerKind.QUANTITY,
+    AnswerKind.UUID: AnswerKind.QUANTITY,
+    AnswerKind.NAME: AnswerKind.OTHER,
+}
+"""The kinds that are a case of another one: what is so of that is so of them."""
 CALENDAR_WORDS = frozenset(
     " ".join(
         (
@@ -43,6 +56,23 @@ CALENDAR_WORDS = frozenset(
 # The first row that fits decides.
 _ASKS: tuple[tuple[AnswerKind, re.Pattern[str]], ...] = (
     (
+        AnswerKind.CONDITION,
+        re.compile(
+            r"\bwann (heisst|heissen|nennt man|bezeichnet man|spricht man von)\b"
+            r"|\bwhen (is|are) (an?|the) .*\bcalled (an? )?(?!off\b|in\b|out\b|back\b)[\w-]+\W*$"
+        ),
+    ),
+    (
+        AnswerKind.NAME,
+        re.compile(
+            r"^\W*wie (heisst|heissen|nennt man|lautet( \w+){0,3} name)\b"
+            r"|\b(unter|mit) welche[mn]( \w+)? namen?\b|\bwhat do (you|we|they|people) call\b"
+            r"|\bwhat (is|are|was|were) .*\b(called|known as)\W*$"
+            r"|\b(other|another|second|alternative|anderer|anderen|weiterer|zweiter) names?\b"
+        ),
+    ),
+    (AnswerKind.UUID, re.compile(r"\b(uuid|guid)s?\b")),
+    (
         AnswerKind.TIME,
         re.compile(
             r"\b(when|(what|which) (date|day|time|year|month|week)|wann|wie spat|um wie viel uhr"
@@ -59,15 +89,23 @@ _ASKS: tuple[tuple[AnswerKind, re.Pattern[str]], ...] = (
         AnswerKind.MONEY,
         re.compile(
             r"\bhow much (is|are|was|were|did|do|does)\b.* (cost|costs|pay|paid|price|fee|rent)\b"
+            r"|\bhow much money\b|\bwie ?viel geld\b"
             r"|\b(price|cost|costs) of\b|\b(was kostet|wie teuer|combien coute|cuanto cuesta)\b"
             r"|いくら|多少钱"
+        ),
+    ),
+    (
+        AnswerKind.DURATION,
+        re.compile(
+            r"\bhow long\b(?! ago)|\bwie lang(e[mnrs]?)?\b|\bcombien de temps\b"
+            r"|\bcuanto tiempo\b|\bquanto tempo\b"
         ),
     ),
     (
         AnswerKind.QUANTITY,
         re.compile(
             r"\bhow (many|much|long|far|tall|big|often|high|deep|large|wide|fast)\b"
-            r"|\bwie ?(viele?|vielen|lange?|hoch|gross|weit|oft|tief|breit)\b"
+            r"|\bwie ?(viele?|vielen|hoch|gross|weit|oft|tief|breit)\b"
             r"|\b(what|which) ([\w-]+ )?(pressure|temperature|size|height|length|width|speed"
             r"|distance|percentage|voltage|power|number|amount|dose|dosage|rate)\b"
             r"|\b(combien|cuant[oa]s?|quant[oai]s?|hoeveel)\b|多少|얼마"
@@ -78,6 +116,8 @@ _ASKS: tuple[tuple[AnswerKind, re.Pattern[str]], ...] = (
         re.compile(
             r"^\W*((by|to|with|from|von|mit) )?"
             r"(who|whom|whose|wer|wem|wen|wessen|qui|quien|chi)\b|誰|谁"
+            r"|\b(what|which) (author|person)s?\b|\bwelche[rn]? (autor|verfasser)(in|en)?\b"
+            r"|\bname[sn]? (of the|de[rs]) (author|autor|verfasser)"
         ),
     ),
     (
@@ -93,7 +133,7 @@ _ASKS: tuple[tuple[AnswerKind, re.Pattern[str]], ...] = (
         re.compile(
             r"^\W*(what (is|are)|what's|was (ist|sind)|qu'est-ce qu(e|'une?)|que es)"
             r"(( (a|an|eine?|une?|the|der|die|das))( [\w-]+){1,2}| [\w-]+)\W*$"
-            r"|\bwhat does .* mean\b"
+            r"|\bwhat does .* mean\b|\bwhat is meant by\b|\bwas versteht man unter\b"
         ),
     ),
 )
@@ -107,8 +147,20 @@ _QUESTION_WORD = re.compile(
 _NUMBER = (
     r"(\d|[一二三四五六七八九十百千万]"
     r"|\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|hundred|thousand"
-    r"|half|once|twice|none|ein|eine|zwei|drei|vier|funf|sechs|sieben|acht|neun|zehn|elf|zwolf"
-    r"|deux|trois|quatre|cinq|dos|tres|cuatro|cinco)\b)"
+    r"|half|once|twice|none|both|single|dozens?|million|billion"
+    r"|ein|eine|zwei|drei|vier|funf|sechs|sieben|acht|neun|zehn|elf|zwolf|zwanzig|dreissig"
+    r"|hundert|tausend|millionen|beide[nrs]?|kein(e[mnrs]?)?|(ein|zwei|drei)mal|halbe[nrs]?"
+    # Inflected, they are articles, unless they count something.
+    r"|(hochstens|mindestens|genau|nur|lediglich|je|pro|bis zu) eine[mnrs]"
+    r"|deux|trois|quatre|cinq|dos|tres|cuatro|cinco)\b"
+    r"|[=≤≥<>√]\s*π|\b(gleich|ist|is|equals) π|√)"
+)
+_UNIT = (
+    r"\b(secs?|seconds?|mins|minutes?|hrs?|hours?|days?|nights?|weeks?|months?|years?|decades?"
+    r"|terms?|semesters?|centur(y|ies)|sekunden?|minuten?|std|stunden?|tage?n?|nachte?n?|wochen?"
+    r"|monate?n?|jahre?n?|jahrzehnte?n?|jahrhunderte?n?|heures?|jours?|semaines?|mois|ans"
+    r"|horas?|dias?|semanas?|meses|anos"
+    r"|(centi|milli|kilo|zenti)?met(er|re)s?|metern|inch(es)?|feet|foot|miles?)\b"
 )
 _SHOWS: dict[AnswerKind, re.Pattern[str]] = {
     AnswerKind.TIME: re.compile(
@@ -126,11 +178,20 @@ _SHOWS: dict[AnswerKind, re.Pattern[str]] = {
     ),
     AnswerKind.MONEY: re.compile(
         r"[€$£¥₹円元]|\b(eur|euros?|usd|gbp|chf|dollars?|pounds?|francs?|cents?|kr|pln|yen|free"
-        r"|costs?|price)\b"
+        r"|costs?|price|kostenlos|kostenfrei|gratis|umsonst)\b"
     ),
     AnswerKind.QUANTITY: re.compile(
         rf"{_NUMBER}|\b(an?|every|per|jede[nrs]?) (second|minute|hour|day|night|week|month|year"
         r"|sekunde|stunde|tag|woche|monat|jahr)\b|\b(daily|weekly|monthly|yearly)\b"
+    ),
+    AnswerKind.DURATION: re.compile(
+        rf"{_NUMBER}[\w.,-]{{0,12}}( \S{{1,20}}){{0,2}}? {_UNIT}"
+        r"|\d ?(s|min|h|[cmk]?m)\b|\d ?[x×] ?\d|\d ?[分時日週月年]"
+        r"|\b(min|minutes|h|hours|days|weeks|months|years|[cmk]?m)\)?: \d"
+        r"|\b(an?|all|per|ein(e[mnrs]?)?|ganze[nrs]?) (second|minute|hour|day|night|week|month"
+        r"|year|sekunde|stunde|tag|nacht|woche|monat|jahr)"
+        r"|\b(until|till|since|bis|seit|forever|always|immer|overnight|ganztags|(un)?befristet"
+        r"|unlimited|permanent|permanently|lebenslang)\b|\bfrom\b.{1,60}\bto\b"
     ),
     AnswerKind.REASON: re.compile(
         r"\b(because|since|due to|so that|in order|as a result|therefore|reasons?|to avoid"
@@ -141,6 +202,7 @@ _SHOWS: dict[AnswerKind, re.Pattern[str]] = {
         r"\b(is|are|means?|refers to|stands for|(is|are) called|serves as|ist|sind|heisst|heissen"
         r"|bedeutet|bezeichnet|nennt man|est|sont|es|son)\b"
     ),
+    AnswerKind.UUID: re.compile(r"\b[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}\b"),
     AnswerKind.PLACE: re.compile(
         r"\b(in|at|on|near|from|to|under|behind|beside|next to|inside|im|am|auf|bei|aus|nach"
         r"|unter|neben|hinter|vor|dans|en|sur|chez|a)\b|[にでへ]|在|住所|地址|https?:"

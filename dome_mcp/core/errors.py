@@ -9,6 +9,7 @@ DomeError
   BackendError           a database, index, model or store behind a port
     BackendUnavailable   try again, later
     BackendRejected      it will not do this, however often it is asked
+      InputTooLong       but it may of a shorter text
     QuotaExhausted       it will do this again at a known time
     BackendProtocolError it answered with something its contract does not allow
   DeliveryFailed         a channel refused a notice
@@ -95,6 +96,10 @@ class BackendUnavailable(BackendError):
 
 class BackendRejected(BackendError):
     """The backend refused the request; the same request will be refused again."""
+
+
+class InputTooLong(BackendRejected):
+    """The text does not fit into the model; a shorter one may."""
 
 
 class QuotaExhausted(BackendError):

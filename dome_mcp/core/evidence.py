@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import pairwise
+from itertools import pairwise, repeat
 
 from dome_mcp.core.model import Passage
 from dome_mcp.core.printed import is_label, printed_spans, row_headers
+from dome_mcp.core.records import Record, cut_at_settings, record_of, setting_paths
 from dome_mcp.core.sentences import sentence_spans
 
 _HEADING = re.compile(r"#{1,6}\s+(?P<body>.*?)\s*#*$", re.DOTALL)
@@ -21,6 +22,7 @@ _ITEM = re.compile(
 )
 _ROW = re.compile(r"\|\s*(?P<body>.*?)\s*\|?$", re.DOTALL)
 _LABEL = re.compile(r"(?P<label>[^\W\d_][\w .'’-]{0,30}):\s")
+_CAPTION = re.compile(r"Tab(?:le|elle|leau|la|\.)\s")
 _RULE = re.compile(r"[\s|:*_=+~`.-]*")
 _LEADERS = re.compile(r"\s\.$|(\. ?){5}")  # dots of a table of contents
 _PAGE_NUMBERS = re.compile(r"[^\W\d].*,\s*\d+(?:,\s*\d+)*\s*$")  # an entry of an index of words
@@ -70,6 +72,8 @@ class Unit:
     frame: str = ""
     nearby: str = ""
     header: str = ""
+    record: Record | None = None
+    """Its fields, where it is a row or a setting."""
 
     @property
     def in_context(self) -> str:
@@ -128,10 +132,13 @@ def units_of(text: str, frame: str = "", *, is_printed: bool = False) -> list[Un
 
     `is_printed` says that it is from a page, whose lines mean more (`core.printed`).
     """
-    classified = _classified(text, printed_spans(text) if is_printed else sentence_spans(text))
+    spans = printed_spans(text) if is_printed else cut_at_settings(sentence_spans(text), text)
+    classified = _classified(text, spans)
     if is_printed:
         classified = _with_printed_rows(classified)
-    framed = _framed(_labelled(classified, text), frame, is_printed=is_printed)
+    pieces = ((unit.start, unit.text) for unit in classified)
+    paths = repeat("", len(classified)) if is_printed else setting_paths(pieces, text)
+    framed = _framed(_labelled(classified, text, paths), frame, is_printed=is_printed)
     units = [replace(unit, nearby=_nearby(framed, at)) for at, unit in enumerate(framed)]
     return _with_antecedents(units, text) + _whole_lists(framed, text)
 
@@ -150,6 +157,8 @@ def _with_antecedents(units: Sequence[Unit], text: str) -> list[Unit]:
 
 
 def _nearby(units: Sequence[Unit], at: int) -> str:
+    if units[at].record is not None:  # what stands beside a row is about something else
+        return ""
     return "\n".join(unit.text for unit in (*units[max(0, at - 1) : at], *units[at + 1 : at + 2]))
 
 
@@ -168,30 +177,30 @@ def _classified(text: str, spans: Iterable[tuple[int, int]]) -> list[Unit]:
 
 
 def _with_printed_rows(units: Sequence[Unit]) -> list[Unit]:
-    """The units, of which lines that are rows of a table are so, and the line above a heading."""
+    """The units, of which rows of a table are so, and its columns and caption headings."""
     headers = row_headers([unit.text for unit in units])
     marked: list[Unit] = []
     for at, unit in enumerate(units):
         if at in headers:
             marked.append(replace(unit, kind=UnitKind.ROW, header=headers[at]))
-        elif headers.get(at + 1):
-            marked.append(replace(unit, kind=UnitKind.HEADING))
+        elif above := headers.get(at + 1) or (_CAPTION.match(unit.text) and headers.get(at + 2)):
+            marked.append(replace(unit, kind=UnitKind.HEADING, header=above))
         else:
             marked.append(unit)
     return marked
 
 
-def _labelled(units: Iterable[Unit], text: str) -> Iterator[Unit]:
-    """The units, each framed by the label of its line: who says it, as a rule.
+def _labelled(units: Iterable[Unit], text: str, paths: Iterable[str]) -> Iterator[Unit]:
+    """The units, each framed by the label of its line, who says it as a rule, or by its path.
 
     "Ada: Yes. I moved in May." is quoted by the sentence, and the second is as much Ada's.
     """
     label, end = "", 0
-    for unit in units:
+    for unit, path in zip(units, paths, strict=True):
         own = _LABEL.match(unit.text)
         if own or "\n" in text[end : unit.start]:
             label = ""
-        yield replace(unit, frame=label)
+        yield replace(unit, frame=label or path)
         label = own["label"] if own else label
         end = unit.end
 
@@ -209,18 +218,23 @@ def _framed(units: Iterable[Unit], frame: str, *, is_printed: bool) -> list[Unit
             framed[-1] = replace(framed[-1], kind=UnitKind.HEADING)
         if _RULE.fullmatch(unit.text) or _LEADERS.search(unit.text):
             continue
-        is_number = is_printed and is_label(unit.text)
+        is_number = is_printed and unit.kind is not UnitKind.ROW and is_label(unit.text)
         if is_number:
             # "Definition 20" says nothing of what it numbers, "Satz 1.1 (Heine-Borel)" does.
             name, lead = unit.text if "(" in unit.text else "", ""
-        elif unit.kind is UnitKind.HEADING:
+        elif unit.kind is UnitKind.HEADING and not unit.header:  # columns head their rows alone
             heading, name, lead = unit.text, "", ""
         elif unit.kind is UnitKind.SENTENCE:
             lead = ""
         over = dict.fromkeys(filter(None, (*outer, heading, name, lead, asked, header, unit.frame)))
         kind = UnitKind.HEADING if unit.text in over or is_number else unit.kind
         over.pop(unit.text, None)
-        framed.append(replace(unit, kind=kind, frame="\n".join(over), header=header))
+        record = (
+            None
+            if kind is UnitKind.HEADING
+            else record_of(unit.text, header, is_printed=is_printed)
+        )
+        framed.append(replace(unit, kind=kind, frame="\n".join(over), header=header, record=record))
         if kind is UnitKind.SENTENCE and unit.text.endswith((":", "：")):
             lead = unit.text
         asked = unit.text if unit.text.endswith(("?", "？")) else ""

@@ -108,7 +108,7 @@ def pack(
     packed = blocks([each.passage for each in shown])
     texts = {each.passage.chunk_id: each.text for each in shown}
     zone = asked.now.tzinfo if asked.now else None
-    bodies = [_harmless(f"{_label(one, zone)}\n\n{_text(one, texts)}") for one in packed]
+    bodies = [harmless(f"{_label(one, zone)}\n\n{_text(one, texts)}") for one in packed]
     marker = _marker([question, before, *bodies])
     fenced = [_fence(f"PASSAGE {n}", body, marker) for n, body in enumerate(bodies, 1)]
     if before:
@@ -146,7 +146,7 @@ def _before(earlier: Sequence[Exchange], budget: int) -> str:
     """The last exchanges that fit, in their order, harmless as what is fenced has to be."""
     told: list[str] = []
     for each in reversed(earlier):
-        text = _harmless(f"Question: {_one_line(each.question)}\nAnswer: {_one_line(each.answer)}")
+        text = harmless(f"Question: {_one_line(each.question)}\nAnswer: {_one_line(each.answer)}")
         budget -= estimate_tokens(text)
         if budget < 0:
             break
@@ -218,7 +218,7 @@ def _label(block: Block, zone: tzinfo | None) -> str:
     return "\n".join(lines)
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """The text without what could pass for a fence or a citation, or what no reader would see."""
     return without_marks(_ANGLES.sub(_single_angles, visible(text)))
 

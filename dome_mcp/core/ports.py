@@ -276,8 +276,7 @@ class Reranker(Protocol):
     async def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
         """One score per text, in the order of the texts; the higher, the better it answers.
 
-        Scores are compared within one call only. What the model does not read of a long text does
-        not count.
+        Scores compare within one call only. What the model does not read of a text counts nothing.
 
         Raises:
             BackendUnavailable: the model cannot be reached now.
@@ -298,3 +297,4 @@ class Ports:
     embedder: Embedder | None
     language_model: LanguageModel | None = None
     sessions: SessionManager | None = None
+    reranker: Reranker | None = None

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
-from dome_mcp.core.answer_kinds import CALENDAR_WORDS, AnswerKind, answer_kind, shown_at
+from dome_mcp.core.answer_kinds import CALENDAR_WORDS, KIND_OF, AnswerKind, answer_kind, shown_at
+from dome_mcp.core.namings import calls, gives_name, gives_name_to
 from dome_mcp.core.stopwords import STOP_WORDS
 from dome_mcp.core.terms import Term, fold, likeness, stems_of, terms_of
 
@@ -14,14 +16,30 @@ _FRAME = frozenset(
     " ".join(
         (
             "much many long far old tall heavy big often high deep mean means meaning called kind",
-            "sort type tell know show find exactly happen happened happens take takes took place",
-            "say said says dr mr mrs ms prof frau herr madame",
+            "sort type tell know show find exactly happen happened happens take takes took taken",
+            "place say said says according mention mentions mentioned contain contains stand",
+            "stands dr mr mrs ms prof frau herr madame",
             "viel viele vielen lange lang hoch gross weit alt oft schwer tief gibt",
             "heisst heissen bedeutet nennt genannt lautet versteht",
+            "sagt sagen enthalt erwahnt steht stehen finden findet",
             "combien longtemps cuanto cuanta cuantos cuantas quanto quanta quanti hoeveel",
         )
     ).split()
 )
+_TITLES = frozenset(("herr", "herrn", "frau", "dr", "prof", "familie", "tante", "onkel"))
+"""What a name follows, in German."""
+_PEOPLE = frozenset(
+    " ".join(
+        (
+            "i we people everyone everybody nobody anyone mother father parents sister brother",
+            "wife husband son daughter aunt uncle grandmother grandfather child children friend",
+            "neighbour neighbours colleague boss team company owner owners tenant landlord",
+            "ich wir leute niemand mutter vater eltern schwester bruder mann sohn tochter oma opa",
+            "kind kinder freund freundin nachbar nachbarin chef chefin firma mieter vermieter",
+        )
+    ).split()
+)
+"""Who somebody may be without a name."""
 _FRAMES_OF_KIND = {
     AnswerKind.TIME: frozenset(
         ("date", "day", "time", "year", "month", "week", "datum", "tag", "uhr", "jahr", "monat")
@@ -30,6 +48,17 @@ _FRAMES_OF_KIND = {
         ("cost", "costs", "pay", "paid", "price", "kosten", "kostet", "teuer", "coute", "cuesta")
     ),
     AnswerKind.WEIGHT: frozenset(("weigh", "weighs", "wiegt", "pese")),
+    AnswerKind.DURATION: frozenset(("dauert", "dauerte", "dauern", "lasts", "lasted")),
+    AnswerKind.UUID: frozenset(("uuid", "uuids", "guid", "guids")),
+    AnswerKind.NAME: frozenset(
+        " ".join(
+            (
+                "name names other another called call known alternative",
+                "namen anderer anderen weiterer weiteren kennt bekannt bezeichnet",
+            )
+        ).split()
+    ),
+    AnswerKind.CONDITION: frozenset(("called", "spricht", "bezeichnet")),
 }
 """Words that say no more than the kind of answer does already."""
 _GERMAN_FUNCTION_WORDS = frozenset(
@@ -37,6 +66,8 @@ _GERMAN_FUNCTION_WORDS = frozenset(
         (
             "die den man hat war waren muss soll kann hilft wem wessen welchem welchen",
             "woran worauf woraus wobei wodurch worin worum wovon wofür wozu wonach",
+            "dieser diese dieses diesem diesen jeder jede jedes jedem jeden alle allen aller alles",
+            "unsere unserem unseren meinem meinen meiner ihrem ihren ihrer seinem seinen seiner",
         )
     ).split()
 )
@@ -68,6 +99,8 @@ class QuestionTerms:
     named: frozenset[str] = frozenset()
     is_german: bool = False
     """Whether all its nouns are among the named."""
+    form: AnswerKind | None = None
+    """What of the kind is asked for, where that can be told more closely."""
 
 
 def question_terms(text: str) -> QuestionTerms:
@@ -77,7 +110,9 @@ def question_terms(text: str) -> QuestionTerms:
     words = [text[term.start : term.end] for term in terms_of(text)]
     german = capitalises_nouns(words)
     named = (term.stem for term in content if _is_named(term, text, words[0], german=german))
-    return QuestionTerms(tuple(stems), answer_kind(text), frozenset(named), german)
+    form = answer_kind(text)
+    kind = KIND_OF.get(form, form)
+    return QuestionTerms(tuple(stems), kind, frozenset(named), german, form)
 
 
 def _is_named(term: Term, text: str, opening: str, *, german: bool) -> bool:
@@ -103,25 +138,62 @@ def content_terms(text: str) -> list[Term]:
 def shows_answer(question: QuestionTerms, text: str) -> bool | None:
     """Whether the text has the kind of thing asked for; None where that cannot be told.
 
-    A person is any capitalised word that the question did not have. A definition has its subject
-    before the verb.
+    A definition has its subject before the verb, or gives it its name.
     """
-    if question.kind is AnswerKind.OTHER:
+    form = question.form or question.kind
+    text = " ".join(text.split())  # a printed line may end anywhere
+    match form:
+        case AnswerKind.OTHER:
+            return None
+        case AnswerKind.PERSON:
+            return _shows_person(question, text)
+        case AnswerKind.NAME:
+            return gives_name_to(text, question.stems) or None
+        case AnswerKind.CONDITION:
+            return calls(text, question.stems[-1])
+        case AnswerKind.DEFINITION:
+            return gives_name(text, question.stems) or _opens_with_subject(question, text)
+        case _:
+            return shown_at(form, text) is not None
+
+
+def _opens_with_subject(question: QuestionTerms, text: str) -> bool:
+    """Whether all words of the question stand before the verb."""
+    at = shown_at(AnswerKind.DEFINITION, text)
+    subject = stems_of(fold(text)[:at]) if at else frozenset[str]()
+    return all(likeness(stem, subject) for stem in question.stems)
+
+
+def _shows_person(question: QuestionTerms, text: str) -> bool | None:
+    """Whether there is a name that the question did not have.
+
+    Two in a row are one. Of a single word that cannot be told where it begins a sentence, nor of
+    any in German, and somebody may be meant without a name.
+    """
+    if text.lower() == text.upper():
         return None
-    if question.kind is AnswerKind.PERSON:
-        has_case = text.lower() != text.upper()
-        return (
-            None if not has_case else any(_may_be_person(term, question) for term in terms_of(text))
-        )
-    at = shown_at(question.kind, text)
-    if question.kind is AnswerKind.DEFINITION and at is not None:
-        subject = stems_of(fold(text)[:at])
-        return all(likeness(stem, subject) for stem in question.stems)
-    return at is not None
+    words = [(term, text[term.start : term.end]) for term in terms_of(text)]
+    german = capitalises_nouns(word for _, word in words)
+    names = [_may_be_name(term, word, question, german=german) for term, word in words]
+    if not any(names):
+        return None if any(fold(word) in _PEOPLE for _, word in words) else False
+    gaps = [text[one.end : other.start] for (one, _), (other, _) in pairwise(words)]
+    leads = [name or fold(word) in _TITLES for (_, word), name in zip(words, names, strict=True)]
+    for lead, name, gap in zip(leads, names[1:], gaps, strict=False):
+        if name and (_is_within(gap) if not german else lead and gap.strip(".") == " "):
+            return True
+    return None
 
 
-def _may_be_person(term: Term, question: QuestionTerms) -> bool:
-    return term.is_capitalised and not term.is_number and term.stem not in question.stems
+def _is_within(gap: str) -> bool:
+    """Whether what stands between two words ends no sentence."""
+    return not any(mark in gap for mark in ".!?")
+
+
+def _may_be_name(term: Term, word: str, question: QuestionTerms, *, german: bool) -> bool:
+    if not term.is_capitalised or term.is_number or term.stem in question.stems:
+        return False
+    return fold(word) not in _FRAME | CALENDAR_WORDS and not is_function_word(word, german=german)
 
 
 def content_stems(text: str) -> frozenset[str]:

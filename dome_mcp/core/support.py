@@ -16,7 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from dome_mcp.core.answer_kinds import AnswerKind
+from dome_mcp.core.asked_records import Asked, asked_records
 from dome_mcp.core.evidence import Unit, UnitKind
+from dome_mcp.core.measures import MEASURES, measure_stems
 from dome_mcp.core.questions import QuestionTerms, content_stems, shows_answer
 from dome_mcp.core.terms import likeness, stems_of
 
@@ -34,7 +36,9 @@ _HEADING = 0.1
 _HEADING_ALONE = 0.25
 _FURTHEST_PASSAGE = 8
 _WIDE_SHARE, _PASSAGE_SHARE, _SIMILAR_SHARE = 0.3, 0.15, 0.55
-_NUMBER_MISSING = 0.15
+_RECORDS: dict[Asked | None, float] = {Asked.THIS: 0.25, Asked.ANOTHER: -0.5}
+_RECORD_LACKING = 0.15
+_NAMED_MISSING = 0.15
 _KIND_MISSING = 0.1
 _FIGURES = (AnswerKind.AGE, AnswerKind.WEIGHT, AnswerKind.MONEY, AnswerKind.QUANTITY)
 _MISSING = {
@@ -70,12 +74,15 @@ class Support:
     wide: float
     whole: float
     named: float
-    lacks_number: bool
-    """Whether a number of the question is neither in it nor about it: other numbers are others."""
+    lacks_named: bool
+    """Whether a number of the question is neither in it nor about it: other numbers are others. Of
+    a row or setting, a name as well."""
     shows_kind: bool | None
     """Whether it has the kind of thing asked for; None where that cannot be told."""
     kind_missing: float
     """What it costs in confidence not to have it."""
+    record: Asked | None = None
+    """What it is to the question as a row or setting; None where that cannot be told."""
     similarity: float | None = None
 
     @property
@@ -89,13 +96,16 @@ class Support:
         kind = _KIND_SHOWN * (0.5 if self.shows_kind is None else self.shows_kind)
         depth = min(self.unit.passage, _FURTHEST_PASSAGE) / _FURTHEST_PASSAGE
         is_heading = self.unit.kind is UnitKind.HEADING
-        return words + meaning + kind - _LATER_PASSAGE * depth - _HEADING * is_heading
+        place = _LATER_PASSAGE * depth + _HEADING * is_heading
+        return words + meaning + kind - place + _RECORDS.get(self.record, 0)
 
     @property
     def confidence(self) -> float:
         missing = self.kind_missing * (self.shows_kind is False)
         missing += _HEADING_ALONE * (self.unit.kind is UnitKind.HEADING)
-        missing += _NUMBER_MISSING * self.lacks_number
+        missing += _NAMED_MISSING * self.lacks_named
+        missing += _RECORD_LACKING * (self.record is Asked.LACKING)
+        missing -= _RECORDS.get(self.record, 0)
         if self.similarity is None:
             return self.framed - missing
         words = _WIDE_SHARE * self.wide + _PASSAGE_SHARE * self.whole
@@ -116,9 +126,13 @@ def weigh(question: QuestionTerms, units: Sequence[Unit]) -> list[Support]:
     ]
     passages = _passages(units, framed)
     weights = _word_weights(question, own)
+    fits = asked_records(question, units)
     supports = [
-        _support(question, unit, (in_unit, in_frame, passages[unit.passage]), weights)
-        for unit, in_unit, in_frame in zip(units, own, framed, strict=True)
+        replace(
+            _support(question, unit, (in_unit, in_frame, passages[unit.passage]), weights),
+            record=fit,
+        )
+        for unit, in_unit, in_frame, fit in zip(units, own, framed, fits, strict=True)
         if _says_something(question, unit)
     ]
     return ranked(supports)
@@ -133,6 +147,8 @@ def _support(
     """The support of a unit by what was `found` of each word in it, in its frame, its passage."""
     in_unit, in_frame, in_passage = found
     in_reach = _best(in_frame, _found(question, unit.nearby))
+    # In German any noun is among the named, and another may stand for it.
+    is_by_name = unit.record is not None and not question.is_german
     named = [
         weight * (stem in question.named)
         for stem, weight in zip(question.stems, weights, strict=True)
@@ -144,8 +160,8 @@ def _support(
         wide=_share(in_reach, weights),
         whole=_share(_best(in_reach, in_passage), weights),
         named=_share(in_reach, named if any(named) else weights),
-        lacks_number=any(
-            stem in question.named and stem[0].isdigit() and not value
+        lacks_named=any(
+            stem in question.named and (stem[0].isdigit() or is_by_name) and not value
             for stem, value in zip(question.stems, in_reach, strict=True)
         ),
         shows_kind=shows_answer(question, f"{unit.text}\n{unit.header}"),
@@ -179,6 +195,8 @@ def ranked(supports: Sequence[Support]) -> list[Support]:
 
 def _found(question: QuestionTerms, text: str) -> list[float]:
     stems = stems_of(text)
+    if not MEASURES.isdisjoint(question.stems):
+        stems |= measure_stems(text)
     return [likeness(stem, stems) for stem in question.stems]
 
 

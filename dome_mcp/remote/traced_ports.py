@@ -18,6 +18,7 @@ from dome_mcp.core.ports import (
     LanguageModel,
     Lookup,
     Ports,
+    Reranker,
     Row,
     Statement,
     Vector,
@@ -35,6 +36,7 @@ def traced(ports: Ports, tracer: Tracer) -> Ports:
         embedder=ports.embedder and TracedEmbedder(ports.embedder, tracer),
         language_model=ports.language_model and TracedModel(ports.language_model, tracer),
         sessions=ports.sessions,
+        reranker=ports.reranker and TracedReranker(ports.reranker, tracer),
     )
 
 
@@ -178,6 +180,22 @@ class TracedEmbedder:
     async def embed_query(self, text: str) -> Vector:
         with _span(self.tracer, "embed query", model=self.model):
             return await self.embedder.embed_query(text)
+
+
+@dataclass(frozen=True, slots=True)
+class TracedReranker:
+    """A `Reranker` with spans `rerank`."""
+
+    reranker: Reranker
+    tracer: Tracer
+
+    @property
+    def model(self) -> str:
+        return self.reranker.model
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
+        with _span(self.tracer, "rerank", model=self.model, texts=len(texts)):
+            return await self.reranker.rerank(query, texts)
 
 
 @dataclass(frozen=True, slots=True)

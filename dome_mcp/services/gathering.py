@@ -2,7 +2,8 @@
 
 A simple question is one embedding and one search. Each further part of a question takes one more
 of both, a period one more search, among the notes of that time, and an event that time is counted
-from what `events.event_period` takes.
+from what `events.event_period` takes. Where the documents are said that are meant, one search finds
+them and one searches among them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import chain, zip_longest
 
+from dome_mcp.core.document_words import DocumentWords, about_documents, document_words
 from dome_mcp.core.errors import InvalidInput
 from dome_mcp.core.event_words import event_words
 from dome_mcp.core.follow_ups import Sought, in_full, sought
@@ -18,8 +20,8 @@ from dome_mcp.core.parts import parts_of
 from dome_mcp.core.period_words import PeriodWords, is_from, period_words
 from dome_mcp.core.periods import Period
 from dome_mcp.core.ports import Ports, Vector
-from dome_mcp.core.questions import content_terms
-from dome_mcp.core.terms import stems_of
+from dome_mcp.core.questions import content_terms, question_terms
+from dome_mcp.core.terms import likeness, stems_of
 from dome_mcp.services.asking import Question
 from dome_mcp.services.comparing import question_vector
 from dome_mcp.services.events import event_period
@@ -27,7 +29,9 @@ from dome_mcp.services.search import SearchRequest, search
 
 _OTHERS = 4
 """One passage in so many may be from another time than the one asked about, if there are others:
-a note need not say when it was."""
+a note need not say when it was, and a document may be of another kind than it is called."""
+_WIDELY = 50
+"""Passages among which those of a certain sort of document are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def _understood(question: Question, now: datetime | None) -> list[_Asked]:
     zone = _zone(now)
     parts = parts_of(question.text)
     earlier = [each.question for each in question.earlier]
-    full = in_full([*earlier, *parts], now, zone=zone)
+    full = about_documents(in_full([*earlier, *parts], now, zone=zone))
     opening = period_words(question.text, now, zone=zone)
     shared = opening.period if opening and opening.start == 0 else None
     return [
@@ -160,9 +164,23 @@ def _weighed(asked: _Asked, passages: Sequence[Passage]) -> Sought:
     """The question, weighed by the words for its period only where a passage has them as well:
     what was written last March says so by its date, but of two years of a table one is meant."""
     stems = {term.stem for term in content_terms(asked.words)}
-    if stems and any(stems <= stems_of(passage.text) for passage in passages):
-        return asked.meant
-    return replace(asked.meant, asked=asked.undated.asked)
+    has_them = stems and any(stems <= stems_of(passage.text) for passage in passages)
+    weighed = asked.meant if has_them else replace(asked.meant, asked=asked.undated.asked)
+    return replace(weighed, asked=_without_document(weighed.asked, passages))
+
+
+def _without_document(question: str, passages: Sequence[Passage]) -> str:
+    """The question without the words for a document, if such documents have half of what it is
+    about: where they know nothing of that, an answer from elsewhere is none."""
+    words = document_words(question)
+    if words is None:
+        return question
+    left = words.left_out_of(question)
+    subject = question_terms(left).named or {term.stem for term in content_terms(left)}
+    meant = (f"{each.title}\n{each.text}" for each in passages if words.mean(each))
+    stems = frozenset(chain.from_iterable(map(stems_of, meant)))
+    found = sum(likeness(stem, stems) > 0 for stem in subject)
+    return left if subject and 2 * found >= len(subject) else question
 
 
 async def _found(
@@ -178,16 +196,34 @@ async def _found(
         asked.meant.text, limit=question.limit, among=question.among, vector=vector
     )
     result = await search(request, ports, user_id=user_id)
-    period = asked.period
-    if period is None:
-        return result
-    among = _within(question.among, period)
-    dated: tuple[Passage, ...] = ()
-    if asked.undated.text.strip() and _has_notes(among, now):
-        request = replace(request, query=asked.undated.text, among=among)
-        dated = (await search(request, ports, user_id=user_id)).passages
-    passages = _preferred(result.passages, dated, period, limit=question.limit)
+    passages: Sequence[Passage] = result.passages
+    if words := document_words(asked.undated.text):
+        meant = await _meant(words, asked, request, ports, user_id=user_id)
+        passages = _first(meant, passages, limit=question.limit)
+    if period := asked.period:
+        among = _within(question.among, period)
+        dated: tuple[Passage, ...] = ()
+        if asked.undated.text.strip() and _has_notes(among, now):
+            request = replace(request, query=asked.undated.text, among=among)
+            dated = (await search(request, ports, user_id=user_id)).passages
+        passages = _preferred(passages, dated, period, limit=question.limit)
     return SearchResult(tuple(passages), result.index)
+
+
+async def _meant(
+    words: DocumentWords, asked: _Asked, request: SearchRequest, ports: Ports, *, user_id: str
+) -> tuple[Passage, ...]:
+    """The best passages of the documents that a question says it means, found without the words
+    that say so: one search tells which documents these are, and one is made among them."""
+    query = words.left_out_of(asked.undated.text)
+    request = replace(request, query=query, limit=_WIDELY)
+    found = (await search(request, ports, user_id=user_id)).passages
+    notes = {passage.note_id: None for passage in found if words.mean(passage)}
+    if not notes:
+        return ()
+    among = replace(request.among, note_ids=tuple(notes))
+    found = (await search(replace(request, among=among), ports, user_id=user_id)).passages
+    return tuple(passage for passage in found if words.mean(passage))
 
 
 def _within(among: NoteFilter, period: Period) -> NoteFilter:
@@ -212,6 +248,15 @@ def _preferred(
     kept = others[: limit // _OTHERS]
     first = _in_turns([of_period, dated])[: limit - len(kept)]
     return [*first, *others][:limit]
+
+
+def _first(meant: Sequence[Passage], found: Sequence[Passage], *, limit: int) -> Sequence[Passage]:
+    """What is of the documents meant, and of what was found besides a little; all of that where
+    there are no such documents."""
+    if not meant:
+        return found
+    others = [passage for passage in found if passage not in meant][: limit // _OTHERS]
+    return [*meant[: limit - len(others)], *others]
 
 
 def _in_turns(lists: Iterable[Sequence[Passage]]) -> list[Passage]:

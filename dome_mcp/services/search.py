@@ -1,4 +1,4 @@
-"""Search: keywords and meaning, found apart and ranked together.
+"""Search: keywords and meaning, found apart and ranked together; the best reranked, if wanted.
 
 Where the vector index is in the database, this is one embedding, one vector search and two SQL
 statements; where it lives elsewhere, one embedding, one question to the index and one batch of the
@@ -15,6 +15,7 @@ from dome_mcp.core.model import EVERY_NOTE, IndexState, NoteFilter, SearchMode, 
 from dome_mcp.core.ports import Database, Lookup, Ports, Row, Statement, Vector
 from dome_mcp.core.queries import match_terms
 from dome_mcp.services.indexing import Semantics, to_semantics
+from dome_mcp.services.reranking import RERANKED, reranked
 from dome_mcp.store import embedding, passages
 from dome_mcp.store.notes import to_int
 
@@ -58,7 +59,8 @@ async def search(request: SearchRequest, ports: Ports, *, user_id: str) -> Searc
     """A page of the passages that answer a query, best first.
 
     While the model loads, or when the search by meaning fails, a hybrid search answers with
-    keywords alone and says so in `index.note`; a semantic one waits, or fails.
+    keywords alone and says so in `index.note`; a semantic one waits, or fails. When the reranker
+    fails, the order stands, and the note says so.
 
     Raises:
         InvalidInput: an empty query, or a limit or offset out of range.
@@ -86,13 +88,17 @@ async def search(request: SearchRequest, ports: Ports, *, user_id: str) -> Searc
         query=request.query,
         mode=request.mode,
     )
+    index = meaning.index
+    if request.mode == "hybrid" and request.offset < RERANKED:
+        ranked, note = await reranked(ranked, rows, request.query, ports.reranker)
+        index = replace(index, note=" ".join(filter(None, (index.note, note))) or None)
     page = ranked[request.offset : wanted]
     return SearchResult(
         tuple(
             passages.to_passage(rows[item.chunk_id], score=score, semantic=meaning.scores)
             for item, score in page
         ),
-        meaning.index,
+        index,
         wanted if len(ranked) > wanted and wanted <= MAX_OFFSET else None,
     )
 

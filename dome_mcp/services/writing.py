@@ -5,32 +5,21 @@ from dataclasses import replace
 from datetime import datetime
 
 from dome_mcp.core.answering import index_warnings, not_found
-from dome_mcp.core.citations import (
-    Checked,
-    Claim,
-    check,
-    claims_of,
-    to_compare,
-    without_foreign_links,
-)
-from dome_mcp.core.errors import BackendError, BackendProtocolError, BackendRejected
-from dome_mcp.core.grounds import Closeness, Grounds
-from dome_mcp.core.instructions import without_orders
+from dome_mcp.core.citations import Checked, claims_of, without_foreign_links
+from dome_mcp.core.errors import BackendError, BackendProtocolError, BackendRejected, InputTooLong
 from dome_mcp.core.model import Answer, Completion, Passage, Tokens
 from dome_mcp.core.packing import Asked, Prompt, pack
 from dome_mcp.core.ports import LanguageModel, Ports
-from dome_mcp.core.widening import Block
 from dome_mcp.services.asking import Follower, Question
-from dome_mcp.services.comparing import closeness_to_each
+from dome_mcp.services.checking import checked
 from dome_mcp.services.completing import completed
 from dome_mcp.services.gathering import Gathered
-from dome_mcp.services.quoting import quoted
+from dome_mcp.services.rewording import UNSUPPORTED_ANSWER, quoted_without_orders, reworded
 from dome_mcp.store import passages as store
 
 ANSWER_TOKENS = 700
-UNSUPPORTED_ANSWER = (
-    "What the language model wrote is not what your notes say; they are quoted instead."
-)
+LITTLE_CONTEXT_TOKENS = 2048
+"""A model that reads no more than this is a small one, or is to be asked as one."""
 ORDERS_LEFT_OUT = (
     "A note holds orders to an assistant; what they had the language model say was left out: {}"
 )
@@ -50,11 +39,16 @@ async def written(
 ) -> Answer:
     """The model's answer with the citations that hold, or the statement that there is none.
 
-    Where the notes bear out less than half of what it states, they are quoted instead.
+    Where the notes bear out less than half of what it states, the model is asked to put into a
+    sentence what they are quoted with (rewording.py); where that is not borne out either, they are
+    quoted. A model that reads little is asked for the sentence at once.
 
     Raises:
         BackendError: the model gave no answer.
     """
+    if model.context_tokens <= LITTLE_CONTEXT_TOKENS:
+        quotation = await quoted_without_orders(gathered, ports)
+        return await reworded(question, quotation, ports, model, now=now, follower=follower)
     neighbours = await _neighbours(gathered, ports, user_id=user_id)
     asked = _asked(question, gathered, now)
     prompt, completion = await _completed(asked, gathered, neighbours, model, follower)
@@ -62,55 +56,69 @@ async def written(
     claims = claims_of(without_foreign_links(completion.text, shown))
     if not claims:
         raise BackendProtocolError(_MODEL, "complete", "It spent its words on thinking.")
-    checked = await _checked(claims, prompt.blocks, ports, now)
-    answer = await _answer(checked, shown, gathered, ports, model)
-    tokens = Tokens(completion.prompt_tokens, completion.completion_tokens)
-    return replace(answer, tokens=tokens)
+    found = await checked(claims, prompt.blocks, ports, now)
+    ordered = tuple(ORDERS_LEFT_OUT.format(text) for text in found.ordered)
+    if found.is_refusal or found.is_borne_out:
+        answer = _answer(found, shown, gathered, model)
+    else:
+        answer = await _second_answer(question, gathered, ports, model, now)
+    tokens = _sum(Tokens(completion.prompt_tokens, completion.completion_tokens), answer.tokens)
+    return replace(answer, warnings=(*answer.warnings, *ordered), tokens=tokens)
 
 
-async def _answer(
-    checked: Checked,
-    shown: Sequence[Passage],
-    gathered: Gathered,
-    ports: Ports,
-    model: LanguageModel,
+def _answer(
+    found: Checked, shown: Sequence[Passage], gathered: Gathered, model: LanguageModel
 ) -> Answer:
     result = gathered.result
     warnings = index_warnings(result.index)
-    if checked.is_refusal:
+    if found.is_refusal:
         return not_found(result.passages, index=result.index, model=model.model, warnings=warnings)
-    ordered = tuple(ORDERS_LEFT_OUT.format(text) for text in checked.ordered)
-    if not checked.is_borne_out:
-        answer = await _quoted_without_orders(gathered, ports)
-        return replace(answer, warnings=(*answer.warnings, UNSUPPORTED_ANSWER, *ordered))
-    unsupported = (f"Not supported by your notes: {text}" for text in checked.unsupported)
-    cited = {citation.chunk_id for citation in checked.citations}
-    found = {passage.chunk_id for passage in result.passages}
-    beside = [one for one in shown if one.chunk_id in cited - found]
+    unsupported = (f"Not supported by your notes: {text}" for text in found.unsupported)
+    cited = {citation.chunk_id for citation in found.citations}
+    known = {passage.chunk_id for passage in result.passages}
+    beside = [one for one in shown if one.chunk_id in cited - known]
     return Answer(
-        text=checked.text,
+        text=found.text,
         answered=True,
-        citations=checked.citations,
+        citations=found.citations,
         passages=(*result.passages, *beside),
         model=model.model,
         index=result.index,
-        warnings=(*warnings, *unsupported, *ordered),
-        confidence=checked.support,
+        warnings=(*warnings, *unsupported),
+        confidence=found.support,
     )
 
 
-async def _quoted_without_orders(gathered: Gathered, ports: Ports) -> Answer:
-    """The quotation, of anything but what orders a model about: it was just seen to obey."""
-    result = gathered.result
-    blanked = tuple(replace(one, text=without_orders(one.text)) for one in result.passages)
-    answer = await quoted(replace(gathered, result=replace(result, passages=blanked)), ports)
-    texts = {one.chunk_id: (one.start, one.text) for one in result.passages}
-    for citation in answer.citations:
-        start, text = texts[citation.chunk_id]
-        if text[citation.start - start : citation.end - start] != citation.quote:
-            # A list with an order for an item cannot be quoted word for word without it.
-            return not_found(result.passages, index=result.index, model=answer.model)
-    return replace(answer, passages=result.passages)
+async def _second_answer(
+    question: Question,
+    gathered: Gathered,
+    ports: Ports,
+    model: LanguageModel,
+    now: datetime | None,
+) -> Answer:
+    """The quotation in the model's words or, where it fails now, in those of the notes.
+
+    Nobody is told of it while it is written: it would follow on what was not borne out.
+    """
+    quotation = await quoted_without_orders(gathered, ports)
+    try:
+        answer = await reworded(question, quotation, ports, model, now=now, follower=None)
+    except BackendError:
+        answer = quotation
+    if answer.model == model.model or UNSUPPORTED_ANSWER in answer.warnings:
+        return answer
+    return replace(quotation, warnings=(*quotation.warnings, UNSUPPORTED_ANSWER))
+
+
+def _sum(one: Tokens, other: Tokens | None) -> Tokens:
+    """What two requests took; a count that one of them lacks is unknown."""
+    if other is None:
+        return one
+    prompts, answers = (one.prompt, other.prompt), (one.completion, other.completion)
+    return Tokens(
+        None if None in prompts else sum(filter(None, prompts)),
+        None if None in answers else sum(filter(None, answers)),
+    )
 
 
 async def _neighbours(gathered: Gathered, ports: Ports, *, user_id: str) -> list[Passage]:
@@ -143,62 +151,39 @@ async def _completed(
 ) -> tuple[Prompt, Completion]:
     """What the model says to the prompt; to one half as long where it refuses the first.
 
-    How many tokens a text has is estimated, and what a server allows may be less than it says.
+    How many tokens a text has is estimated, and what a server allows may be less than was set; its
+    driver may know it after the refusal.
     """
-    answer_tokens = min(ANSWER_TOKENS, model.context_tokens // 4)
-    prompts = [
-        pack(
-            asked,
-            gathered.result.passages,
-            neighbours=neighbours,
-            context_tokens=context_tokens,
-            answer_tokens=answer_tokens,
-        )
-        for context_tokens in (model.context_tokens, model.context_tokens // 2)
-    ]
-    if not prompts[0].blocks:
+    first = _packed(asked, gathered, neighbours, model.context_tokens)
+    if not first[0].blocks:
         raise BackendRejected(_MODEL, "complete", "Its context is too small for any passage.")
-    first, second = prompts
+    tried = model.context_tokens
     try:
-        return first, await completed(
-            model, first.turns, max_tokens=answer_tokens, follower=follower
-        )
-    except BackendRejected:
-        if not second.blocks or second == first:
+        return await _said(first, model, follower)
+    except InputTooLong:
+        second = _packed(asked, gathered, neighbours, min(model.context_tokens, tried // 2))
+        if not second[0].blocks or second[0] == first[0]:
             raise
-    return second, await completed(model, second.turns, max_tokens=answer_tokens, follower=follower)
+    return await _said(second, model, follower)
 
 
-async def _checked(
-    claims: Sequence[Claim], blocks: Sequence[Block], ports: Ports, now: datetime | None
-) -> Checked:
-    """The claims held against the blocks as the model read them: dated in the person's zone."""
-    zone = now.tzinfo if now else None
-    grounds = Grounds(
-        [
-            replace(one, created_at=one.created_at.astimezone(zone)) if zone else one
-            for block in blocks
-            for one in block.passages
-        ]
+def _packed(
+    asked: Asked, gathered: Gathered, neighbours: Sequence[Passage], context_tokens: int
+) -> tuple[Prompt, int]:
+    """The prompt for a context, and how many tokens of it are for the answer."""
+    answer_tokens = min(ANSWER_TOKENS, context_tokens // 4)
+    prompt = pack(
+        asked,
+        gathered.result.passages,
+        neighbours=neighbours,
+        context_tokens=context_tokens,
+        answer_tokens=answer_tokens,
     )
-    by_words = check(claims, blocks, grounds, close={})
-    failed = {*by_words.unsupported, *by_words.ordered}
-    if not failed:
-        return by_words
-    close = await _closeness([one for one in claims if one.text in failed], grounds, ports)
-    return check(claims, blocks, grounds, close=close)
+    return prompt, answer_tokens
 
 
-async def _closeness(
-    claims: Sequence[Claim], grounds: Grounds, ports: Ports
-) -> dict[str, Closeness] | None:
-    """How close claims and units are where words cannot tell; None where no model can say so."""
-    wanted = to_compare(claims, grounds)
-    places = sorted({at for units in wanted.values() for at in units})
-    texts = [grounds.units[at].in_context for at in places]
-    rows = await closeness_to_each(list(wanted), texts, ports.embedder)
-    if rows is None:
-        return None
-    return {
-        text: dict(zip(places, row, strict=True)) for text, row in zip(wanted, rows, strict=True)
-    }
+async def _said(
+    packed: tuple[Prompt, int], model: LanguageModel, follower: Follower | None
+) -> tuple[Prompt, Completion]:
+    prompt, answer_tokens = packed
+    return prompt, await completed(model, prompt.turns, max_tokens=answer_tokens, follower=follower)

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from dome_mcp.backends.chat_forms import Prompt, read_completion
-from dome_mcp.backends.cloudflare.ai_refusals import InputTooLong, read_thrown
+from dome_mcp.backends.cloudflare.ai_refusals import read_thrown
 from dome_mcp.backends.cloudflare.run_form import RUN_FORM
 from dome_mcp.backends.cloudflare.vectorize_shapes import read_thrown_by_index
 from dome_mcp.core.errors import (
     BackendProtocolError,
     BackendRejected,
     BackendUnavailable,
+    InputTooLong,
     QuotaExhausted,
 )
 from dome_mcp.core.model import Turn

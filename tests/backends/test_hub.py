@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from dome_mcp.backends.embedded.hub import pull
+from dome_mcp.backends.embedded.model_files import ModelSpec
 from dome_mcp.backends.embedded.models import describe
+from dome_mcp.backends.embedded.rerankers import describe_reranker
 from dome_mcp.core.errors import (
     BackendProtocolError,
     BackendRejected,
@@ -28,6 +30,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LATER = "f" * 40
 CONFIG = b'{"hidden_size": 8, "max_position_embeddings": 64}'
 NETWORK = b"the weights" * 1_000
+CROSS_ENCODER = b'{"architectures": ["BertForSequenceClassification"]}'
 CUT_OFF = Page(b"short", headers={"Content-Length": "9", "Connection": "close"})
 
 
@@ -65,10 +68,20 @@ def everything_in(folder: Path) -> list[Path]:
 
 async def test_a_pulled_model_can_be_described(hub: WebServer, tmp_path: Path) -> None:
     spec = await pull(NAME, cache=tmp_path, base_url=hub.url(""))
+    assert isinstance(spec, ModelSpec)
     assert spec == describe(NAME, cache=tmp_path)
     assert (spec.model, spec.dimensions) == ("tiny-e5-base/fp32", 8)
     assert spec.query_prefix == "query: "
     assert spec.network.read_bytes() == NETWORK
+
+
+async def test_a_pulled_cross_encoder_is_a_reranker(hub: WebServer, tmp_path: Path) -> None:
+    for revision in ("main", COMMIT):
+        page = Page(CROSS_ENCODER, headers={"X-Repo-Commit": COMMIT})
+        hub.pages[f"/{NAME}/resolve/{revision}/config.json"] = page
+    spec = await pull(NAME, cache=tmp_path, base_url=hub.url(""))
+    assert spec == describe_reranker(NAME, cache=tmp_path)
+    assert (spec.model, spec.max_tokens) == ("tiny-e5-base/fp32", 512)
 
 
 async def test_the_commit_is_pinned_until_the_next_pull(hub: WebServer, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from dome_mcp.backends.cloudflare.ai_gateway import Gateway
-from dome_mcp.backends.cloudflare.ai_refusals import InputTooLong
 from dome_mcp.backends.cloudflare.http import CloudflareApi
 from dome_mcp.backends.cloudflare.workers_ai_chat import DEFAULT_MODEL, WorkersAiLanguageModel
 from dome_mcp.core.errors import (
@@ -15,6 +14,7 @@ from dome_mcp.core.errors import (
     BackendRejected,
     BackendUnavailable,
     ConfigurationError,
+    InputTooLong,
     QuotaExhausted,
 )
 from dome_mcp.core.model import Completion, Turn

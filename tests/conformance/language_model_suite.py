@@ -15,6 +15,7 @@ from dome_mcp.core.errors import (
     BackendProtocolError,
     BackendRejected,
     BackendUnavailable,
+    InputTooLong,
     QuotaExhausted,
 )
 from dome_mcp.core.model import Completion, Turn
@@ -98,7 +99,7 @@ async def test_a_stream_may_be_left_halfway_and_the_model_used_again(bench: Benc
 FAILURES: list[tuple[Failure, type[BackendError]]] = [
     ("wrong key", BackendRejected),
     ("unknown model", BackendRejected),
-    ("too long", BackendRejected),
+    ("too long", InputTooLong),
     ("no quota", QuotaExhausted),
     ("overloaded", BackendUnavailable),
     ("failing", BackendUnavailable),

@@ -164,3 +164,9 @@ def test_a_later_sentence_of_a_line_stands_under_the_label_of_the_line() -> None
         "Nobody said this.": "Ben: Why?",
     }
     assert told[1].in_context == "Ada: I moved to Oslo."
+
+
+def test_what_stands_beside_a_row_or_a_setting_is_not_about_it() -> None:
+    rows = units_of("Item: Paint; Cost: 45\nItem: Tiles; Cost: 780\n\nBoth are ordered.")
+    assert [one.nearby for one in rows[:2]] == ["", ""]
+    assert rows[2].nearby == "Item: Tiles; Cost: 780"

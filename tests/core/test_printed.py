@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dome_mcp.core.evidence import Unit, UnitKind, units_of
-from dome_mcp.core.printed import is_label, printed_spans, row_headers
+from dome_mcp.core.printed import is_label, printed_spans, row_headers, row_name
 
 COUNTRIES = """Table 1: Countries
 Country Population (millions) Area (km2
@@ -124,3 +124,53 @@ def test_what_is_printed_is_quoted_word_for_word_and_once(text: str) -> None:
         if one.kind is not UnitKind.LIST:
             assert one.start >= end
             end = one.end
+
+
+FACTS = """We compared three countries, which had
+Indonesia Germany Austria
+Continent Asia Europe
+Capital Jakarta Berlin Vienna
+Currency Rupia EUR -
+as of last year."""
+
+
+def test_lines_of_names_below_a_line_of_names_are_rows_with_it_as_header() -> None:
+    row = unit(FACTS, "Capital Jakarta Berlin Vienna")
+    assert row.kind is UnitKind.ROW
+    assert row.header == "Indonesia Germany Austria"
+    assert unit(FACTS, "Indonesia Germany Austria").kind is UnitKind.HEADING
+    assert unit(FACTS, "Currency Rupia EUR -").header == row.header
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Ada Byron Lovelace", "London Paris Rome", "Chapter One"],
+        ["The Crazy Ones", "October 1998", "Here they are."],
+        ["Indonesia Germany Austria", "Capital Jakarta Berlin Vienna", "and so on."],
+    ],
+)
+def test_names_without_something_for_each_on_two_lines_are_no_table(lines: list[str]) -> None:
+    assert row_headers(lines) == {}
+
+
+def test_rows_may_be_counted() -> None:
+    bill = "Pos Article Number Price\n1 Garden bench 2 189.00\n2 Cushion 4 24.50\n3 Lamp 1 35.00"
+    row = unit(bill, "2 Cushion 4 24.50")
+    assert row.header == "Pos Article Number Price"
+    assert row_name(row.text) == "Cushion"
+    assert row_name("1 Garden bench 2 189.00") == "Garden bench"
+
+
+def test_a_row_that_looks_like_a_label_is_a_row() -> None:
+    text = FACTS.replace("Currency Rupia EUR -", "Population 273.879.750")
+    assert unit(text, "Population 273.879.750").kind is UnitKind.ROW
+
+
+def test_columns_head_only_the_rows_below_them() -> None:
+    below = unit(f"{COUNTRIES}\nAll figures are of last year.", "All figures are of last year.")
+    assert below.frame == ""
+
+
+def test_the_caption_above_the_columns_states_nothing() -> None:
+    assert unit(COUNTRIES, "Table 1: Countries").kind is UnitKind.HEADING

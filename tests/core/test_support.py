@@ -64,3 +64,40 @@ def test_a_unit_without_the_number_asked_about_is_less_confident_than_its_words(
     another = best("Where is the key of locker 15?", text)
     assert same.confidence == same.framed
     assert another.confidence < another.framed - 0.1
+
+
+ROWS = """Alpha: 76; Beta: 89; Gamma: 33; Delta: 42
+Alpha: 42; Beta: 5; Gamma: 15; Delta: 67
+Alpha: 96; Beta: 66; Gamma: 63; Delta: 14"""
+
+
+def test_the_row_asked_for_is_confident_and_no_other_row_is() -> None:
+    supports = weighed("What is Gamma in the row where Alpha is 42?", ROWS)
+    assert supports[0].unit.text.startswith("Alpha: 42")
+    assert [one.is_confident for one in supports] == [True, False, False]
+
+
+def test_no_row_answers_for_a_value_that_none_has() -> None:
+    supports = weighed("What is Gamma in the row where Alpha is 33?", ROWS)
+    close = with_similarity(supports, [0.9] * len(supports))
+    assert not any(one.is_confident for one in close)
+
+
+def test_a_row_without_the_column_asked_for_is_less_confident() -> None:
+    team = "Name: Anna Berg; Role: Clerk; Room: 2.14"
+    room, salary = (best(f"What is the {what} of Anna Berg?", team) for what in ("room", "salary"))
+    assert room.is_confident
+    assert salary.confidence < salary.framed - 0.1
+
+
+def test_a_row_without_the_name_asked_about_is_less_confident_than_a_sentence() -> None:
+    row = best("What is the capital of Norway?", "Capital: Vienna; Language: German")
+    sentence = best("What is the capital of Norway?", "The capital is Vienna, which speaks German.")
+    assert row.framed == sentence.framed
+    assert row.confidence < sentence.confidence - 0.1
+
+
+def test_a_sign_of_measure_counts_as_its_words() -> None:
+    said = best("How many kilos of plums were there?", "There were 17 kg of plums.", TRIP.text)
+    unsaid = best("How many baskets of plums were there?", "There were 17 kg of plums.", TRIP.text)
+    assert said.own > unsaid.own + 0.2

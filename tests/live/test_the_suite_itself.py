@@ -45,6 +45,7 @@ NOT_LOCALLY: Mapping[str, str] = {
     "test_language_model_on_workers_ai.py::test_the_streamed": "no chat model",
     "test_language_model_on_workers_ai.py::test_tasks_may": "no chat model",
     "test_language_model_on_workers_ai.py::test_a_stream": "no chat model",
+    "that_repeats_no_message[too long": "no chat model",
     "test_the_chat_model_answers": "no chat model",
     "test_reranker_on_workers_ai.py::test_the_text_that_answers": "no reranker",
     "test_reranker_on_workers_ai.py::test_every_text": "no reranker",

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -67,6 +68,15 @@ class Parrot:
             yield Completion(word)
 
 
+class Lengths:
+    """Takes the longest text for the best."""
+
+    model = "lengths"
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
+        return [float(len(text)) for text in texts]
+
+
 @pytest.fixture
 def spans() -> Spans:
     return Spans()
@@ -77,8 +87,7 @@ async def ports(tmp_path: Path, spans: Spans) -> AsyncIterator[Ports]:
     """Real ports, traced."""
     async with SqliteDatabase.open(None) as database:
         plain = await make_ports(database, tmp_path, WordEmbedder())
-        with_model = Ports(database, plain.vectors, plain.blobs, plain.embedder, Parrot())
-        yield traced(with_model, spans.tracer)
+        yield traced(replace(plain, language_model=Parrot(), reranker=Lengths()), spans.tracer)
 
 
 async def test_a_query_says_how_many_rows_and_nothing_of_what_was_asked(
@@ -117,6 +126,13 @@ async def test_texts_vectors_and_blobs_are_counted_and_not_shown(
     assert spans["vector search"].attributes == {"dome.limit": 3, "dome.matches": 0}
     assert spans["blob put"].attributes == {"dome.bytes": len(CANARY)}
     assert spans["blob get"].attributes == {"error.type": "NotFound"}
+    assert CANARY not in spans.said()
+
+
+async def test_reranked_texts_are_counted_and_not_shown(ports: Ports, spans: Spans) -> None:
+    assert ports.reranker is not None
+    assert await ports.reranker.rerank(CANARY, ["a", CANARY]) == [1.0, float(len(CANARY))]
+    assert spans["rerank"].attributes == {"dome.model": "lengths", "dome.texts": 2}
     assert CANARY not in spans.said()
 
 

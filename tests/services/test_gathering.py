@@ -59,8 +59,8 @@ class Place:
     embedder: CountedEmbedder
     index: CountedIndex
 
-    async def remember(self, text: str, at: datetime) -> None:
-        await ingest(draft(text, now=at), self.ports, user_id=USER, now=at)
+    async def remember(self, text: str, at: datetime, *, origin: str | None = None) -> None:
+        await ingest(draft(text, now=at, origin=origin), self.ports, user_id=USER, now=at)
 
     async def ask(
         self,
@@ -229,3 +229,57 @@ async def test_without_a_model_time_is_not_counted_from_events(place: Place) -> 
     found = await place.ask("What hurt after my knee operation?")
     assert periods(found) == [None]
     assert texts(found) == ["My knee operation was yesterday."]
+
+
+async def test_passages_of_the_documents_meant_stand_before_the_others(place: Place) -> None:
+    slide = "Ferry crossing at noon."
+    for day in range(1, 13):
+        await place.remember(f"Ferry notes {day}: the ferry, its ferry time.", MAY.replace(day=day))
+    await place.remember(slide, MARCH, origin="trip.pptx")
+    found = await place.ask("When does the ferry go, according to the slides?", limit=4)
+    assert texts(found)[0] == slide
+    assert len(texts(found)) == 2
+    assert "slides" not in found.parts[0].meant.asked
+    # One search for all, one for the documents meant, one among these.
+    assert [bool(among.note_ids) for among in place.index.searched] == [False, False, True]
+
+
+async def test_without_such_documents_nothing_changes(place: Place) -> None:
+    await place.remember("The ferry slides to the left.", MARCH)
+    question = "When does the ferry go, according to the slides?"
+    found = await place.ask(question)
+    assert texts(found) == ["The ferry slides to the left."]
+    assert found.parts[0].meant.asked == question
+
+
+async def test_documents_that_know_nothing_of_it_leave_the_question_as_it_is(place: Place) -> None:
+    await place.remember("ISBN 978-0817638177", MARCH, origin="book.pdf")
+    await place.remember("Rent and tyres", MARCH, origin="budget.csv")
+    question = "What is the ISBN in the spreadsheet?"
+    found = await place.ask(question)
+    assert texts(found)[0] == "Rent and tyres"
+    assert found.parts[0].meant.asked == question
+
+
+async def test_a_document_and_a_period_are_both_heeded(place: Place) -> None:
+    await place.remember("Boiler pressure low.", MAY, origin="boiler.csv")
+    await place.remember("Boiler pressure fine.", MARCH, origin="boiler.csv#2")
+    await place.remember("Boiler pressure high.", MARCH, origin="boiler-march.csv")
+    found = await place.ask("What was the boiler pressure in the spreadsheet last March?")
+    assert texts(found)[0] == "Boiler pressure high."
+    assert periods(found) == ["1–31 March 2026"]
+
+
+async def test_documents_meant_are_looked_for_within_what_is_asked_about(place: Place) -> None:
+    await place.remember("Boiler pressure low.", MARCH, origin="boiler.csv")
+    since_april = NoteFilter(since=datetime(2026, 4, 1, tzinfo=UTC))
+    found = await place.ask("What is the boiler pressure in the spreadsheet?", among=since_april)
+    assert texts(found) == []
+
+
+async def test_a_follow_up_may_be_about_another_document_only(place: Place) -> None:
+    await place.remember("Rent: 900", MARCH, origin="budget.csv")
+    await place.remember("Rent: 950", MARCH, origin="lease.pdf")
+    found = await place.ask("And in the PDF?", "What is the rent in the spreadsheet?")
+    assert texts(found)[0] == "Rent: 950"
+    assert found.parts[0].text == "And in the PDF?"

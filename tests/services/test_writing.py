@@ -11,7 +11,7 @@ import pytest
 from dome_mcp.backends.embedded.sqlite import SqliteDatabase
 from dome_mcp.core.answering import EXTRACTIVE
 from dome_mcp.core.drafts import Labels, draft_note
-from dome_mcp.core.errors import BackendRejected, BackendUnavailable
+from dome_mcp.core.errors import BackendRejected, BackendUnavailable, InputTooLong
 from dome_mcp.core.model import Answer, Completion, Document, Section, Tokens
 from dome_mcp.core.periods import Days, Period
 from dome_mcp.core.ports import Ports, Row, Statement
@@ -19,7 +19,8 @@ from dome_mcp.services.answer import answer
 from dome_mcp.services.asking import Question
 from dome_mcp.services.gathering import gather
 from dome_mcp.services.ingest import ingest
-from dome_mcp.services.writing import UNSUPPORTED_ANSWER, written
+from dome_mcp.services.rewording import UNSUPPORTED_ANSWER
+from dome_mcp.services.writing import written
 from dome_mcp.store.passages import neighbours
 from tests.services.conftest import WordEmbedder, make_ports
 from tests.services.notes_for_tests import NOW, USER, draft
@@ -59,7 +60,7 @@ async def test_an_answer_that_no_note_bears_out_is_not_passed_on(ports: Ports) -
 
 
 async def test_nor_is_one_that_is_mostly_not_borne_out(ports: Ports) -> None:
-    found, _ = await ask(ports, WHO, f"{RIGHT} {WRONG} The moon is made of cheese.")
+    found, _ = await ask(ports, WHO, f"{WRONG} {RIGHT} The moon is made of cheese.")
     assert found.model == EXTRACTIVE
     found, _ = await ask(ports, WHO, f"{RIGHT} {WRONG}")
     assert found.text == f"{RIGHT} [1] {WRONG} [unsupported]"
@@ -86,11 +87,18 @@ class CountingModel(ScriptedModel):
         return Completion(self.say(""), prompt_tokens=90, completion_tokens=7)
 
 
-@pytest.mark.parametrize("says", [RIGHT, WRONG])
-async def test_the_tokens_are_told_whatever_became_of_the_answer(ports: Ports, says: str) -> None:
+@pytest.mark.parametrize(("says", "requests"), [(RIGHT, 1), (WRONG, 2)])
+async def test_the_tokens_of_all_requests_are_told_whatever_became_of_the_answer(
+    ports: Ports, says: str, requests: int
+) -> None:
     ports = replace(ports, language_model=CountingModel(lambda _: says))
     found = await answer(Question(WHO), ports, user_id=USER, now=NOW)
-    assert found.tokens == Tokens(90, 7)
+    assert found.tokens == Tokens(90 * requests, 7 * requests)
+
+
+async def test_tokens_that_nobody_counted_stay_unknown(ports: Ports) -> None:
+    found, _ = await ask(ports, WHO, WRONG)
+    assert found.tokens == Tokens(None, None)
 
 
 async def test_a_sentence_of_two_notes_cites_both(ports: Ports) -> None:
@@ -184,11 +192,11 @@ async def test_a_prompt_that_is_too_long_is_made_shorter_once(ports: Ports) -> N
     def too_long_at_first(prompt: str) -> str:
         told.append(len(prompt))
         if len(told) == 1:
-            raise BackendRejected("language model", "complete", "The prompt is too long.")
+            raise InputTooLong("language model", "complete", "The prompt is too long.")
         return RIGHT
 
     question = "Who serviced the boiler, and what does the extractor hood of Otto cost?"
-    model = ScriptedModel(too_long_at_first, context_tokens=2000)
+    model = ScriptedModel(too_long_at_first, context_tokens=2200)
     ports = replace(ports, language_model=model)
     found = await answer(Question(question), ports, user_id=USER, now=NOW)
     assert found.text == f"{RIGHT} [1]"
@@ -203,7 +211,7 @@ async def test_a_model_that_refuses_every_prompt_leaves_the_notes_quoted(ports: 
     found, model = await ask(ports, WHO, refuse)
     assert (found.text, found.model) == (f"{BOILER[:60]} [1]", EXTRACTIVE)
     assert "refuses the key" in found.warnings[-1]
-    assert len(model.prompts) <= 2
+    assert len(model.prompts) == 1
 
 
 async def test_a_date_counts_in_the_zone_that_the_model_was_told_it_in(ports: Ports) -> None:

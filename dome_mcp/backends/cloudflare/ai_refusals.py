@@ -17,6 +17,7 @@ from dome_mcp.core.errors import (
     BackendError,
     BackendRejected,
     BackendUnavailable,
+    InputTooLong,
     QuotaExhausted,
 )
 
@@ -42,10 +43,6 @@ _TOO_LONG_WORDS = (
     "context_length_exceeded",
     "prompt is too long",
 )
-
-
-class InputTooLong(BackendRejected):
-    """The text does not fit into the model; a shorter one may."""
 
 
 def read_ai(refusal: Refusal) -> Verdict | None:

@@ -10,9 +10,8 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from dome_mcp.backends.cloudflare.ai_refusals import InputTooLong
 from dome_mcp.backends.cloudflare.embedding_models import EmbeddingModel
-from dome_mcp.core.errors import BackendProtocolError
+from dome_mcp.core.errors import BackendProtocolError, InputTooLong
 
 BACKEND = "embedder"
 PASSAGES_SECONDS = 60.0

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 
 import httpx
 
-from dome_mcp.backends.cloudflare.ai_refusals import InputTooLong, is_too_long
+from dome_mcp.backends.cloudflare.ai_refusals import is_too_long
 from dome_mcp.core.errors import (
     BackendError,
     BackendRejected,
     BackendUnavailable,
+    InputTooLong,
     QuotaExhausted,
 )
 

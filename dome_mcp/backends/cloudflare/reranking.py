@@ -8,7 +8,7 @@ from typing import Any
 
 from dome_mcp.backends.cloudflare.ai_refusals import read_ai
 from dome_mcp.backends.cloudflare.http import CloudflareApi
-from dome_mcp.core.errors import BackendProtocolError
+from dome_mcp.core.errors import BackendProtocolError, ConfigurationError
 
 RERANKER = "@cf/baai/bge-reranker-base"
 BACKEND = "reranker"
@@ -17,6 +17,20 @@ _MAX_CHARACTERS = 8_000
 """More than the model reads (512 tokens) of a question or a text."""
 
 _NOTHING = " "
+
+
+def workers_ai_reranker(
+    api: CloudflareApi, model: str, *, headers: Mapping[str, str] | None = None
+) -> "WorkersAiReranker":
+    """The driver for a model by its name at Workers AI; `headers` as for `workers_ai_embedder`.
+
+    Raises:
+        ConfigurationError: DOME does not know how to ask such a model.
+    """
+    if model != RERANKER:
+        problem = f"Workers AI's reranker {model!r} is not one that DOME can use"
+        raise ConfigurationError([f"{problem}; set DOME_RERANKER={RERANKER}"])
+    return WorkersAiReranker(api, model, headers=headers)
 
 
 class WorkersAiReranker:

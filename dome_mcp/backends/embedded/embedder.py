@@ -9,6 +9,7 @@ This module imports numpy, onnxruntime and kitoken; `models.py` loads it when fi
 
 from array import array
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -22,7 +23,7 @@ from dome_mcp.core.errors import BackendRejected, BackendUnavailable
 Floats = npt.NDArray[np.float32]
 
 _BACKEND = "embedder"
-_TOKEN_CHARACTERS = 64
+TOKEN_CHARACTERS = 64
 """More characters than a token has; what a text has beyond that is not even tokenised."""
 
 _TINY = 1e-12
@@ -37,7 +38,8 @@ _SLOWER_FUSIONS = ["SkipLayerNormFusion"]
 _PROVIDERS = ["CPUExecutionProvider"]
 
 
-def _session(spec: ModelSpec) -> onnxruntime.InferenceSession:
+def open_session(network: Path) -> onnxruntime.InferenceSession:
+    """A network, which runs in the thread that asks."""
     onnxruntime.set_default_logger_severity(_QUIET)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _QUIET
@@ -46,7 +48,7 @@ def _session(spec: ModelSpec) -> onnxruntime.InferenceSession:
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
     return onnxruntime.InferenceSession(
-        str(spec.network), options, providers=_PROVIDERS, disabled_optimizers=_SLOWER_FUSIONS
+        str(network), options, providers=_PROVIDERS, disabled_optimizers=_SLOWER_FUSIONS
     )
 
 
@@ -71,7 +73,7 @@ class OnnxModel:
     def __init__(self, spec: ModelSpec) -> None:
         self._spec = spec
         try:
-            self._session = _session(spec)
+            self._session = open_session(spec.network)
             self._tokenizer = Tokenizer(spec.tokenizer, max_tokens=spec.max_tokens)
         except Exception as exc:  # both libraries raise bare subclasses of it
             raise _unusable(spec, f"cannot be loaded ({type(exc).__name__})") from exc
@@ -97,7 +99,7 @@ class OnnxModel:
         return [array("f", self._vector(text).tobytes()) for text in texts]
 
     def _vector(self, text: str) -> Floats:
-        cut = text[: self._spec.max_tokens * _TOKEN_CHARACTERS]
+        cut = text[: self._spec.max_tokens * TOKEN_CHARACTERS]
         try:
             ids = np.array([self._tokenizer.encode(cut) or [0]], np.int64)
             inputs = {

@@ -1,4 +1,4 @@
-"""Downloads an embedding model from a model hub, once, on an explicit request.
+"""Downloads a model from a model hub, once, on an explicit request.
 
 A model's folder holds one folder a revision, whole or not there at all, and the file `revision`,
 which names the one in use. Nothing reads the hub again until the next pull.
@@ -15,8 +15,14 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from dome_mcp.backends.embedded.model_files import NETWORKS, ModelSpec
+from dome_mcp.backends.embedded.model_files import (
+    NETWORKS,
+    CrossEncoderSpec,
+    ModelSpec,
+    is_cross_encoder,
+)
 from dome_mcp.backends.embedded.models import REVISION_FILE, describe, hub_folder, is_hub_id
+from dome_mcp.backends.embedded.rerankers import describe_reranker
 from dome_mcp.core.errors import (
     BackendError,
     BackendProtocolError,
@@ -45,7 +51,7 @@ _TIMEOUT = httpx.Timeout(30.0)
 
 async def pull(
     name: str, *, revision: str = "main", cache: Path, base_url: str = HUB_URL
-) -> ModelSpec:
+) -> ModelSpec | CrossEncoderSpec:
     """The model `name` at a branch, tag or commit, downloaded into `cache` and put to use.
 
     The commit that `revision` means now is pinned. A file with a sha256 at the hub is checked
@@ -76,6 +82,8 @@ async def pull(
         await anyio.to_thread.run_sync(_put_to_use, folder, commit)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    if is_cross_encoder(folder / commit):
+        return describe_reranker(name, cache=cache)
     return describe(name, cache=cache)
 
 

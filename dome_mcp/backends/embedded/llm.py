@@ -25,6 +25,7 @@ from dome_mcp.core.errors import (
     BackendProtocolError,
     BackendRejected,
     BackendUnavailable,
+    InputTooLong,
     QuotaExhausted,
 )
 from dome_mcp.core.model import Completion, Turn
@@ -221,7 +222,7 @@ def _refusal(response: httpx.Response, operation: str, model: str) -> BackendErr
     if status == 402 or any(code in text for code in _NO_QUOTA_CODES):
         return QuotaExhausted(BACKEND, operation, "The language model's allowance is used up.")
     if status == 413 or any(code in text for code in _TOO_LONG_CODES) or _told_context(text):
-        return BackendRejected(
+        return InputTooLong(
             BACKEND,
             operation,
             "The prompt is too long for the language model.",

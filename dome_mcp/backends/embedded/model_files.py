@@ -1,8 +1,8 @@
-"""A sentence-embedding model as files: how its own configuration says it is to be used.
+"""A model as files: how its own configuration says it is to be used.
 
 A folder looks as its authors publish it: `config.json`, `tokenizer.json`, the network as ONNX, and
 where they are there `modules.json`, `1_Pooling/config.json`, `sentence_bert_config.json` and
-`config_sentence_transformers.json`.
+`config_sentence_transformers.json`. A cross-encoder has the first three.
 """
 
 import json
@@ -36,6 +36,8 @@ _POSITIONS_FROM_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
 
 _KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
 _DEFAULT_TOKENS = 512
+_CROSS_ENCODERS = "ForSequenceClassification"
+"""What the architecture of a model that gives a text, or two texts together, a score ends with."""
 
 _BGE_QUERY = "Represent this sentence for searching relevant passages: "
 _FAMILIES: tuple[tuple[str, str, str], ...] = (
@@ -66,6 +68,16 @@ class ModelSpec:
     passage_prefix: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class CrossEncoderSpec:
+    """A model that reads a question and a text together; `model` is its id."""
+
+    model: str
+    network: Path
+    tokenizer: Path
+    max_tokens: int
+
+
 def read_model(folder: Path, *, name: str) -> ModelSpec:
     """The model in a folder, under `name`.
 
@@ -74,11 +86,7 @@ def read_model(folder: Path, *, name: str) -> ModelSpec:
     """
     config = _read(folder / "config.json")
     pooling = _read(folder / "1_Pooling" / "config.json", optional=True)
-    network = next((path for path in NETWORKS if (folder / path).is_file()), None)
-    if network is None:
-        raise _unusable(folder, "has no ONNX file, such as onnx/model.onnx")
-    if not (folder / "tokenizer.json").is_file():
-        raise _unusable(folder, "has no tokenizer.json")
+    network = _network(folder)
     dimensions = pooling.get("word_embedding_dimension") or config.get("hidden_size")
     if not isinstance(dimensions, int):
         raise _unusable(folder, "does not say its hidden_size in config.json")
@@ -94,6 +102,51 @@ def read_model(folder: Path, *, name: str) -> ModelSpec:
         query_prefix=query_prefix,
         passage_prefix=passage_prefix,
     )
+
+
+def read_cross_encoder(folder: Path, *, name: str) -> CrossEncoderSpec:
+    """The cross-encoder in a folder, under `name`.
+
+    Raises:
+        ConfigurationError: a file is missing or broken, or the model is none.
+    """
+    config = _read(folder / "config.json")
+    if not _is_cross_encoder(config):
+        raise _unusable(folder, f"is no cross-encoder: config.json names no …{_CROSS_ENCODERS}")
+    network = _network(folder)
+    return CrossEncoderSpec(
+        model=f"{name}/{NETWORKS[network]}",
+        network=folder / network,
+        tokenizer=folder / "tokenizer.json",
+        max_tokens=_max_tokens(folder, config),
+    )
+
+
+def is_cross_encoder(folder: Path) -> bool:
+    """Whether the model in a folder is one for `read_cross_encoder`.
+
+    Raises:
+        ConfigurationError: its config.json is missing or broken.
+    """
+    return _is_cross_encoder(_read(folder / "config.json"))
+
+
+def _is_cross_encoder(config: Json) -> bool:
+    match config.get("architectures"):
+        case [str(architecture), *_]:
+            return architecture.endswith(_CROSS_ENCODERS)
+        case _:
+            return False
+
+
+def _network(folder: Path) -> str:
+    """The path of the network, one of NETWORKS, in a folder that has a tokenizer as well."""
+    network = next((path for path in NETWORKS if (folder / path).is_file()), None)
+    if network is None:
+        raise _unusable(folder, "has no ONNX file, such as onnx/model.onnx")
+    if not (folder / "tokenizer.json").is_file():
+        raise _unusable(folder, "has no tokenizer.json")
+    return network
 
 
 def _max_tokens(folder: Path, config: Json) -> int:
@@ -159,4 +212,4 @@ def _parse(path: Path, kind: type) -> object:
 
 
 def _unusable(folder: Path, problem: str) -> ConfigurationError:
-    return ConfigurationError([f"the embedding model in {folder} {problem}"])
+    return ConfigurationError([f"the model in {folder} {problem}"])

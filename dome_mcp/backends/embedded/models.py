@@ -45,22 +45,34 @@ def describe(name_or_path: str | None, *, cache: Path) -> ModelSpec:
     """
     if name_or_path is None or name_or_path == CARRIED:
         return read_model(CARRIED_FOLDER, name=CARRIED)
+    folder, name = model_folder(name_or_path, cache=cache, kind="embedding model")
+    return read_model(folder, name=name)
+
+
+def model_folder(name_or_path: str, *, cache: Path, kind: str) -> tuple[Path, str]:
+    """Where the files of a model are that is named as for `describe`, and its name alone.
+
+    `kind` is what a refusal calls it.
+
+    Raises:
+        ConfigurationError: there is no such model on this machine.
+    """
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
-        return read_model(folder, name=folder.resolve().name)
+        return folder, folder.resolve().name
     if not is_hub_id(name_or_path):
         raise ConfigurationError(
-            [f"the embedding model {name_or_path!r} is neither a folder nor an id OWNER/NAME"]
+            [f"the {kind} {name_or_path!r} is neither a folder nor an id OWNER/NAME"]
         )
     pulled = pulled_folder(name_or_path, cache)
     if pulled is None:
         raise ConfigurationError(
             [
-                f"the embedding model {name_or_path} is not on this machine; "
+                f"the {kind} {name_or_path} is not on this machine; "
                 f"run `dome-mcp model pull {name_or_path}` once"
             ]
         )
-    return read_model(pulled, name=name_or_path.rpartition("/")[2])
+    return pulled, name_or_path.rpartition("/")[2]
 
 
 def is_hub_id(name: str) -> bool:
