@@ -475,6 +475,10 @@ BY_VALUE = {
     "comparing.closeness_to_question": "of texts that were read for the user",
     "comparing.question_vector": "of what the user asks",
     "quoting.quoted": "of passages that were read for the user",
+    "checking.checked": "of passages that were read for the user",
+    "reranking.reranked": "of rows that were read for the user",
+    "rewording.quoted_without_orders": "of passages that were read for the user",
+    "rewording.reworded": "of a quotation that was made for the user",
     "uploads.announce": "tried below",
     "uploads.complete": "tried below",
 }
